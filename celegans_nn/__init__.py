@@ -1,0 +1,39 @@
+"""celegans_nn: a worm's wiring goes in; trainable networks, fair controls and an honest answer come out.
+
+Nothing heavy is imported until a name is used, so `import celegans_nn` loads neither torch nor MuJoCo.
+"""
+
+from importlib import import_module
+from typing import Any
+
+from celegans_nn.errors import CelegansError
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Connectome": "celegans_nn.connectome.connectome",
+    "load_connectome": "celegans_nn.connectome.sources",
+    "rewire": "celegans_nn.rewiring",
+    "compare": "celegans_nn.rewiring",
+    "build": "celegans_nn.networks",
+    "baseline": "celegans_nn.networks",
+    "Interface": "celegans_nn.networks",
+    "make_task": "celegans_nn.tasks",
+    "train": "celegans_nn.training",
+    "run_study": "celegans_nn.studies",
+    "load_results": "celegans_nn.studies",
+}
+
+__all__ = ["CelegansError", "__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'celegans_nn' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

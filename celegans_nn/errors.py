@@ -1,0 +1,54 @@
+"""The errors a user meets: always one line that names what was wrong, where, and what to do instead."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CelegansError(ValueError):
+    """Anything wrong with what the user handed in. The command line prints it without a traceback, exit code 2."""
+
+
+class ConnectomeError(CelegansError):
+    """A wiring table, graph, circuit or polarity that cannot be used."""
+
+
+class RewiringError(CelegansError):
+    """A null model that cannot be made for this graph, or that would be void."""
+
+
+class NetworkError(CelegansError):
+    """A network that cannot be built from this wiring, neuron model and interface."""
+
+
+class TaskError(CelegansError):
+    """A task that is unknown, or whose data set is not there."""
+
+
+class TrainingError(CelegansError):
+    """A trainer that cannot run with these settings."""
+
+
+class SpecError(CelegansError):
+    """A study specification with a wrong key or value."""
+
+
+def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
+    """The known names nearest to `name`, nearest first, as text for an error message.
+
+    >>> nearest("swimer6", ["swimmer6", "halfcheetah", "digits"])
+    "did you mean 'swimmer6'? Known: 'digits', 'halfcheetah', 'swimmer6'"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(str(name), names, n=n, cutoff=0.5)
+    listed = "Known: " + ", ".join(repr(k) for k in names)
+    if not close:
+        return listed
+    return "did you mean " + " or ".join(repr(k) for k in close) + f"? {listed}"
+
+
+def one_line(text: object, limit: int = 200) -> str:
+    """`text` as a single line of at most `limit` characters, for values that a user handed in."""
+    flat = " ".join(str(text).split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
