@@ -1,0 +1,18 @@
+"""Wiring x neuron model x interface -> torch module, and the baselines without the wiring."""
+
+from celegans_nn.networks.baselines import BASELINES, baseline, count_parameters
+from celegans_nn.networks.build import build, check_gap_step, ticks_to_reach
+from celegans_nn.networks.interface import Interface, default_interface
+from celegans_nn.networks.network import Network
+
+__all__ = [
+    "BASELINES",
+    "Interface",
+    "Network",
+    "baseline",
+    "build",
+    "check_gap_step",
+    "count_parameters",
+    "default_interface",
+    "ticks_to_reach",
+]

@@ -1,0 +1,96 @@
+"""Networks without the worm, matched to one with it: what a comparison must beat."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from celegans_nn.errors import NetworkError, nearest
+from celegans_nn.networks.feedforward import SparseMLP
+from celegans_nn.networks.interface import dense_layer
+from celegans_nn.networks.network import Network
+
+
+class DenseMLP(nn.Module):
+    """Dense layers with ReLU between: x [batch, inputs] -> (y [batch, outputs], None). It has no state."""
+
+    def __init__(self, sizes: list[int], generator: torch.Generator):
+        super().__init__()
+        self.layers = nn.ModuleList(dense_layer(a, b, generator) for a, b in itertools.pairwise(sizes))
+
+    def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, None]:
+        for i, layer in enumerate(self.layers):
+            x = layer(x if i == 0 else torch.relu(x))
+        return x, None
+
+
+def baseline(name: str, *, like: Network, seed: int = 0) -> nn.Module:
+    """A baseline with the same inputs and outputs as the network `like`, from its own seed.
+
+    dense_mlp
+        Two hidden layers with as many units together as `like` has cells (Schmidgall et al. 2022 match neurons).
+    dense_mlp_parameters
+        Two equal hidden layers of the width whose parameter count comes nearest to that of `like`.
+    sparse_mlp
+        The wiring of `like` turned feedforward; see `SparseMLP`.
+    linear
+        One linear layer (Mania et al. 2018 reach good locomotion with it).
+
+    Raises NetworkError for another name.
+    """
+    if name not in BASELINES:
+        raise NetworkError(f"unknown baseline {name!r}; {nearest(name, BASELINES)}")
+    return BASELINES[name](like, torch.Generator().manual_seed(seed))
+
+
+def _dense_by_neurons(like: Network, generator: torch.Generator) -> nn.Module:
+    first = (len(like.worm) + 1) // 2
+    return DenseMLP([_inputs(like), first, max(len(like.worm) - first, 1), _outputs(like)], generator)
+
+
+def _dense_by_parameters(like: Network, generator: torch.Generator) -> nn.Module:
+    target = count_parameters(like)
+    ends = _inputs(like) + _outputs(like)
+
+    def size(width: int) -> int:
+        return width * width + width * (ends + 2) + _outputs(like)
+
+    width = 1
+    while size(width) < target:
+        width += 1
+    if width > 1 and target - size(width - 1) < size(width) - target:
+        width -= 1
+    return DenseMLP([_inputs(like), width, width, _outputs(like)], generator)
+
+
+def _sparse(like: Network, generator: torch.Generator) -> nn.Module:
+    return SparseMLP(like.worm, like.interface, like.chemical.unknown_sign, generator)
+
+
+def _linear(like: Network, generator: torch.Generator) -> nn.Module:
+    return DenseMLP([_inputs(like), _outputs(like)], generator)
+
+
+BASELINES: dict[str, Callable[[Network, torch.Generator], nn.Module]] = {
+    "dense_mlp": _dense_by_neurons,
+    "dense_mlp_parameters": _dense_by_parameters,
+    "sparse_mlp": _sparse,
+    "linear": _linear,
+}
+
+
+def count_parameters(net: nn.Module) -> int:
+    """The number of trained values."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def _inputs(like: Network) -> int:
+    return len(like.interface.observations)
+
+
+def _outputs(like: Network) -> int:
+    return len(like.interface.actions)

@@ -1,0 +1,68 @@
+"""`lif`: the leaky integrate-and-fire neuron of Schmidgall et al. 2022, without its adaptation.
+
+Each tick: decay, add the input, spike at v >= threshold, reset. A gradient passes a spike by the fast sigmoid
+(`ops.spike`) and does not pass the reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from celegans_nn.neurons import ops
+from celegans_nn.neurons.model import Constant, NeuronModel
+
+
+class LIFParameters(NamedTuple):
+    """`decay` is the share of the voltage left after a tick; the rest is in units of the threshold's scale."""
+
+    decay: Any
+    threshold: Any
+    reset: Any
+    slope: Any
+    """Steepness of the surrogate gradient; the forward pass does not use it."""
+    gain: Any
+
+
+class LIFState(NamedTuple):
+    """Voltage after the reset, spike (0 or 1), and the voltage before the reset, which gap junctions see."""
+
+    voltage: Any
+    output: Any
+    potential: Any
+
+
+def step(p: LIFParameters, state: LIFState, current: Any) -> LIFState:
+    """One tick: v = decay v + I; s = 1 where v >= threshold; v = reset where s."""
+    potential = p.decay * state.voltage + p.gain * current
+    spike = ops.spike(potential - p.threshold, p.slope)
+    return LIFState(ops.select(spike, p.reset, potential), spike, potential)
+
+
+def parameters(constants: Mapping[str, Any], dt_ms: float) -> LIFParameters:
+    """decay = exp(-dt / tau); a spike of weight w moves its target by w, whatever dt."""
+    return LIFParameters(
+        decay=ops.exp(-dt_ms / constants["tau_ms"]),
+        threshold=constants["threshold"],
+        reset=0.0,
+        slope=SURROGATE_SLOPE,
+        gain=1.0,
+    )
+
+
+SURROGATE_SLOPE = 10.0
+"""Dimensionless; chosen here by digits accuracy, between the 1 and 100 of Zenke and Ganguli 2018."""
+
+MODEL = NeuronModel(
+    name="lif",
+    step=step,
+    state=LIFState,
+    rest=0.0,
+    constants={
+        "tau_ms": Constant(20.0, "ms", "voltage decay e^(-1/20) a step of 1 ms, Schmidgall et al. 2022"),
+        "threshold": Constant(1.0, "dimensionless", "not given by Schmidgall et al. 2022; 1 is usual"),
+    },
+    parameters=parameters,
+    input_gain=lambda p: p.gain,
+    initial_log_weight=(-1.0, -1.5),  # Schmidgall et al. 2022, "ALIF"
+)
