@@ -1,0 +1,151 @@
+"""A planar swimmer of n links in a fluid: dm_control's body, with a heading and a reward of its own.
+
+The body is that of dm_control's `swimmer` (Tassa et al. 2018, arXiv 1801.00690), generated here anew:
+boxes of 0.1 m and 0.01 kg joined by hinges, motors of gear 5e-4, MuJoCo's inertial fluid (density 3000,
+viscosity 0), no contact. There is no target to swim to. The head starts pointing along +x and the reward is
+the forward velocity of the head in its own frame, as in NCAP (Bhattasali et al. 2022, arXiv 2201.05242), so
+that a body that has turned is not punished for its heading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from celegans_nn.tasks.task import Array, Bodies, tanh_actions, whole_number
+
+LINK_LENGTH = 0.1
+"""m; dm_control's boxes are 2 mm x 100 mm x 20 mm."""
+PHYSICS_DT = 0.002
+"""s, dm_control's time step."""
+FRAME_SKIP = 15
+"""physics steps a control step: dm_control's control step of 0.03 s."""
+EPISODE_STEPS = 1000
+"""control steps: dm_control's time limit of 30 s."""
+HEADING_X = np.pi / 2
+"""rad; the head lies at -y in its own frame, so a quarter turn points it along +x."""
+ANGLE_NOISE = 0.1
+"""rad; joint angles start uniformly within this of a straight body."""
+FAILURE_REWARD = -1.0
+"""m/s; ten link lengths a second backwards, more than a swimmer reaches."""
+
+
+def swimmer_mjcf(n_links: int) -> str:
+    """The swimmer as MuJoCo XML: what moves and what is measured, nothing that is only drawn.
+
+    >>> swimmer_mjcf(3).count("<joint name=")
+    5
+    """
+    limit = 360.0 / n_links
+    children = "".join(
+        f'<body name="link_{k}" pos="0 {LINK_LENGTH} 0"><geom class="link"/><site name="link_{k}"/>'
+        f'<joint name="joint_{k}" class="bend" range="{-limit!r} {limit!r}"/>'
+        for k in range(1, n_links)
+    )
+    sensors = "".join(f'<velocimeter site="link_{k}"/><gyro site="link_{k}"/>' for k in range(n_links))
+    motors = "".join(f'<motor name="motor_{k}" joint="joint_{k}"/>' for k in range(1, n_links))
+    return f"""<mujoco model="swimmer{n_links}">
+  <option timestep="{PHYSICS_DT}" density="3000"><flag contact="disable"/></option>
+  <default>
+    <geom type="box" mass="0.01" size="0.001 {LINK_LENGTH / 2} 0.01"/>
+    <default class="link"/>
+    <default class="root"><joint pos="0 {-LINK_LENGTH / 2} 0" limited="false"/></default>
+    <default class="bend"><joint pos="0 {-LINK_LENGTH / 2} 0" axis="0 0 1" limited="true" armature="1e-6"
+      solreflimit="0.05 1" solimplimit="0 0.8 0.1"/></default>
+    <motor gear="5e-4" ctrllimited="true" ctrlrange="-1 1"/>
+  </default>
+  <worldbody><body name="link_0" pos="0 0 0.05">
+    <joint name="root_x" class="root" type="slide" axis="1 0 0"/>
+    <joint name="root_y" class="root" type="slide" axis="0 1 0"/>
+    <joint name="root_heading" class="root" axis="0 0 1"/>
+    <geom class="link"/><site name="link_0"/>{children}{"</body>" * n_links}
+  </worldbody>
+  <actuator>{motors}</actuator>
+  <sensor>{sensors}</sensor>
+</mujoco>"""
+
+
+@dataclass(frozen=True)
+class Swimmer:
+    """The swimmer task (a `LocomotionTask`). Link 0 is the head; joint k lies between links k - 1 and k."""
+
+    n_links: int
+    episode_steps: int
+    name: str
+    observations: tuple[str, ...]
+    actions: tuple[str, ...]
+    model: mujoco.MjModel = field(compare=False, repr=False)
+    kind: ClassVar[str] = "locomotion"
+    control_dt: ClassVar[float] = PHYSICS_DT * FRAME_SKIP
+    frame_skip: ClassVar[int] = FRAME_SKIP
+    current_sensors: ClassVar[bool] = True
+    failure_reward: ClassVar[float] = FAILURE_REWARD
+
+    def initial_state(self, seeds: Sequence[int]) -> tuple[Array, Array]:
+        """Head along +x, joint angles U(-0.1, 0.1) rad from each seed, everything at rest."""
+        qpos = np.zeros((len(seeds), self.model.nq))
+        qpos[:, 2] = HEADING_X
+        for row, seed in zip(qpos, seeds, strict=True):
+            row[3:] = np.random.default_rng(seed).uniform(-ANGLE_NOISE, ANGLE_NOISE, self.n_links - 1)
+        return qpos, np.zeros((len(seeds), self.model.nv))
+
+    def observe(self, bodies: Bodies) -> Array:
+        """dm_control's observation without the target: joint angles (rad), then for each link its velocity
+        in its own frame, x and y (m/s) and rotation (rad/s)."""
+        sensors = bodies.sensordata.reshape(len(bodies.qpos), self.n_links, 6)
+        velocities = sensors[:, :, (0, 1, 5)].reshape(len(sensors), -1)
+        return np.concatenate((bodies.qpos[:, 3:], velocities), axis=1)
+
+    def before(self, bodies: Bodies) -> Array:
+        """Nothing: the reward is read from the new state alone."""
+        return np.empty((len(bodies.qpos), 0))
+
+    def reward(self, before: Array, actions: Array, bodies: Bodies) -> tuple[Array, Array]:
+        """Forward velocity of the head (m/s) at the end of the control step; a swimmer never terminates."""
+        return self._forward_velocity(bodies), np.zeros(len(bodies.qpos), dtype=bool)
+
+    def progress(self, bodies: Bodies) -> dict[str, Array]:
+        """`forward_velocity` of the head (m/s), and `x` of the body's centre of mass (m)."""
+        centre = self.segments(bodies.qpos).mean(axis=(1, 2))
+        return {"forward_velocity": self._forward_velocity(bodies), "x": centre[:, 0]}
+
+    def segments(self, qpos: Array) -> Array:
+        """Front and rear end of each link in the x-y plane (m): [..., nq] -> [..., links, 2, 2]."""
+        angle = np.cumsum(qpos[..., 2:], axis=-1)
+        along = LINK_LENGTH * np.stack((-np.sin(angle), np.cos(angle)), axis=-1)
+        tip = qpos[..., None, :2] + np.array([0.0, -LINK_LENGTH / 2])
+        rear = tip + np.cumsum(along, axis=-2)
+        return np.stack((rear - along, rear), axis=-2)
+
+    def squash(self, outputs: Array) -> Array:
+        """tanh, float32."""
+        return tanh_actions(outputs)
+
+    @staticmethod
+    def _forward_velocity(bodies: Bodies) -> Array:
+        return -bodies.sensordata[:, 1]  # the head lies at -y of its own frame; a new array
+
+
+def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS) -> Swimmer:
+    """The swimmer of `n_links` (2 to 25) with episodes of `episode_steps` control steps of 0.03 s.
+
+    >>> task = make_swimmer()
+    >>> task.name, len(task.observations), task.actions
+    ('swimmer6', 23, ('joint_1', 'joint_2', 'joint_3', 'joint_4', 'joint_5'))
+    """
+    n_links = whole_number("swimmer", "n_links", n_links, 2, 25)
+    episode_steps = whole_number("swimmer", "episode_steps", episode_steps, 1, 10**9)
+    joints = tuple(f"joint_{k}" for k in range(1, n_links))
+    velocities = tuple(f"link_{k}_{what}" for k in range(n_links) for what in ("vx", "vy", "wz"))
+    return Swimmer(
+        n_links=n_links,
+        episode_steps=episode_steps,
+        name=f"swimmer{n_links}",
+        observations=joints + velocities,
+        actions=joints,
+        model=mujoco.MjModel.from_xml_string(swimmer_mjcf(n_links)),
+    )
