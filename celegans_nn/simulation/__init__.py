@@ -1,12 +1,13 @@
 """Networks in closed loop with bodies: whole populations at once, each individual with its own body."""
 
-from celegans_nn.simulation.policies import Policy, stack_policies
+from celegans_nn.simulation.policies import Policy, PolicyStack, stack_policies
 from celegans_nn.simulation.population import Episodes, PopulationSimulator, evaluate_population
 from celegans_nn.simulation.recording import Recording, record_episode
 
 __all__ = [
     "Episodes",
     "Policy",
+    "PolicyStack",
     "PopulationSimulator",
     "Recording",
     "evaluate_population",
