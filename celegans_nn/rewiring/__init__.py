@@ -1,0 +1,11 @@
+"""Controls: a connectome goes in, another one comes out that keeps some of its properties and loses the rest.
+
+One file a null model. Each is a function `(worm, scope, rng) -> Rewired` named in `NULLS`; `rewire` adds the
+seed and the provenance, and `compare` measures what was kept.
+"""
+
+from celegans_nn.rewiring.control import NULLS, rewire
+from celegans_nn.rewiring.edges import SCOPES
+from celegans_nn.rewiring.report import PreservationReport, compare
+
+__all__ = ["NULLS", "SCOPES", "PreservationReport", "compare", "rewire"]

@@ -1,0 +1,101 @@
+"""What every null model shares: which edges may move, and what a null model hands back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
+from celegans_nn.errors import RewiringError, nearest, one_line
+
+SCOPES = ("neurons", "muscles", "all")
+NEURON, MUSCLE, OTHER = 0, 1, 2
+KINDS = 3
+BLOCKS = KINDS * KINDS
+STAYS = -1
+
+
+class Moves(NamedTuple):
+    """How one kind of edge was moved. What a move is, each null model says."""
+
+    edges: int
+    """Edges in scope; the others stayed where they are."""
+    attempted: int
+    accepted: int
+
+
+class Rewired(NamedTuple):
+    """What a null model makes of a connectome's edges."""
+
+    chemical: ChemicalEdges
+    electrical: ElectricalEdges
+    chemical_moves: Moves
+    electrical_moves: Moves
+    notes: dict[str, str]
+    """What a reader of the provenance should know about how the null model was applied."""
+
+
+def check_scope(scope: str) -> None:
+    """Raises RewiringError unless `scope` is one of `SCOPES`."""
+    if scope not in SCOPES:
+        raise RewiringError(f"unknown scope {one_line(scope)!r}; {nearest(scope, SCOPES)}")
+
+
+def cell_kinds(worm: Connectome) -> np.ndarray:
+    """NEURON, MUSCLE or OTHER (end organs) of every cell, int64 [N]. A muscle is a cell whose role says so."""
+    kinds = np.where(worm.cells["neuron"].astype(bool), NEURON, OTHER)
+    return np.where(worm.cells["role"] == "muscle", MUSCLE, kinds).astype(np.int64)
+
+
+def movable_blocks(kinds: np.ndarray, pre: np.ndarray, post: np.ndarray, scope: str) -> np.ndarray:
+    """The block each edge may move within, int64 [E]; STAYS for edges that keep their place.
+
+    A block is one kind of presynaptic with one kind of postsynaptic cell, `KINDS * kind(pre) + kind(post)`, so
+    that neuron-to-neuron and neuron-to-muscle edges never mix. Scope "neurons" moves edges between two
+    neurons, "muscles" those with a muscle at either end, "all" every edge. Self-loops stay in every scope.
+    """
+    ends = kinds[pre], kinds[post]
+    in_scope = {
+        "neurons": (ends[0] == NEURON) & (ends[1] == NEURON),
+        "muscles": (ends[0] == MUSCLE) | (ends[1] == MUSCLE),
+        "all": np.ones(len(pre), dtype=bool),
+    }[scope]
+    return np.where(in_scope & (pre != post), KINDS * ends[0] + ends[1], STAYS)
+
+
+def unordered(blocks: np.ndarray) -> np.ndarray:
+    """Blocks of undirected edges: muscle-neuron and neuron-muscle become one; STAYS stays."""
+    first, second = blocks // KINDS, blocks % KINDS
+    joined = KINDS * np.minimum(first, second) + np.maximum(first, second)
+    return np.where(blocks == STAYS, STAYS, joined)
+
+
+def refuse_unmoved(made: Rewired, null: str, scope: str, reason: str) -> Rewired:
+    """`made`, unless it left the wiring as it was: then one line says why.
+
+    Gap junctions that cannot move beside chemical edges that can are no error (two gap junctions of one cell
+    are the only graph with their degrees); their accepted moves, 0, stand in the provenance.
+    """
+    kind, moves = ("chemical edges", made.chemical_moves)
+    if moves.edges == 0:
+        kind, moves = ("gap junctions", made.electrical_moves)
+    if moves.edges == 0:
+        raise RewiringError(f"{null}: no edge is in scope {scope!r}; choose another scope or a larger circuit")
+    if moves.accepted == 0:
+        raise RewiringError(
+            f"{null}: none of {moves.attempted} attempts moved one of the {moves.edges} {kind} in scope {scope!r}: "
+            f"{reason}; choose another null model or a larger circuit"
+        )
+    return made
+
+
+def dealt_within(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A random permutation of positions that maps each stratum onto itself, int64 [E].
+
+    `values[dealt_within(strata, rng)]` deals every stratum's values out anew; every order is equally likely.
+    """
+    order = np.argsort(strata, kind="stable")
+    dealt = np.empty(len(strata), dtype=np.int64)
+    dealt[order] = np.lexsort((rng.random(len(strata)), strata))
+    return dealt

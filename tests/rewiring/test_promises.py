@@ -1,0 +1,238 @@
+"""Each null model keeps exactly what it promises, on graphs of every awkward kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations, permutations
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
+from celegans_nn.errors import RewiringError
+from celegans_nn.rewiring import NULLS, SCOPES, rewire
+
+SIGNS = {
+    "all excitatory": lambda draw, cells: dict.fromkeys(cells, (1,)),
+    "all inhibitory": lambda draw, cells: dict.fromkeys(cells, (-1,)),
+    "all unknown": lambda draw, cells: dict.fromkeys(cells, (0,)),
+    "one sign a cell": lambda draw, cells: {c: (draw(st.sampled_from([1, -1, 0])),) for c in cells},
+    "several signs a cell": lambda draw, cells: dict.fromkeys(cells, (1, -1, 0)),
+}
+
+
+@st.composite
+def connectomes(draw):
+    """Up to nine cells: neurons, muscles, another organ; self-loops, mutual edges and isolated cells as they come."""
+    counts = draw(st.tuples(st.integers(1, 6), st.integers(0, 2), st.integers(0, 1)))
+    roles = [r for r, n in zip(("motor", "muscle", "other"), counts, strict=True) for _ in range(n)]
+    roles = draw(st.permutations(roles))
+    names = [f"C{i}" for i in range(len(roles))]
+    ordered = [(a, b) for a in names for b in names]
+    chemical = draw(st.lists(st.sampled_from(ordered), unique=True, max_size=len(ordered)))
+    electrical = draw(st.lists(st.sampled_from([(a, b) for a, b in ordered if a <= b]), unique=True, max_size=12))
+    of_cell = SIGNS[draw(st.sampled_from(sorted(SIGNS)))](draw, names)
+    weight = st.integers(1, 5)
+    synapses = [(int(a[1]), int(b[1]), draw(weight), draw(st.sampled_from(of_cell[a]))) for a, b in chemical]
+    gaps = [(int(a[1]), int(b[1]), draw(weight)) for a, b in electrical]
+    blank = np.full(len(roles), "", dtype=object)
+    cells = {"name": np.array(names, object), "role": np.array(roles, object), "cell_class": blank}
+    cells |= {"neuron": np.array(roles) == "motor", "transmitter": blank}
+    cells |= {axis: np.full(len(roles), np.nan) for axis in "xyz"}
+    return Connectome(
+        cells,
+        ChemicalEdges(*np.array(synapses, int).reshape(-1, 4).T),
+        ElectricalEdges(*np.array(gaps, int).reshape(-1, 3).T),
+    )
+
+
+def role_of(worm):
+    return dict(zip(worm.names, worm.cells["role"], strict=True))
+
+
+def in_scope(worm, a, b, scope):
+    roles = {role_of(worm)[a], role_of(worm)[b]}
+    return a != b and (scope == "all" or (roles == {"motor"} if scope == "neurons" else "muscle" in roles))
+
+
+def chemical_rows(worm):
+    """(pre, post, weight, sign) of every edge, cells by name."""
+    pre, post, *rest = (array.tolist() for array in worm.chemical_edges)
+    return [(worm.names[a], worm.names[b], *row) for a, b, *row in zip(pre, post, *rest, strict=True)]
+
+
+def electrical_rows(worm):
+    """(pre, post, weight) of every pair, cells by name."""
+    pre, post, weight = (array.tolist() for array in worm.electrical_edges)
+    return [(worm.names[a], worm.names[b], w) for a, b, w in zip(pre, post, weight, strict=True)]
+
+
+def controls(worm, scope, seed):
+    """Every null model's control that this graph has, by name."""
+    made = {}
+    for null in NULLS:
+        try:
+            made[null] = rewire(worm, null, seed=seed, scope=scope)
+        except RewiringError:
+            continue
+    return made
+
+
+cases = given(worm=connectomes(), scope=st.sampled_from(SCOPES), seed=st.integers(0, 2**70))
+examples = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@examples
+@cases
+def test_every_null_keeps_cells_and_leaves_its_argument_untouched(worm, scope, seed):
+    before = worm.fingerprint
+    arrays = [array.copy() for array in (*worm.chemical_edges, *worm.electrical_edges)]
+    for control in controls(worm, scope, seed).values():
+        pd.testing.assert_frame_equal(control.neurons, worm.neurons)
+    unchanged = zip(arrays, (*worm.chemical_edges, *worm.electrical_edges), strict=True)
+    assert all(np.array_equal(a, b) for a, b in unchanged)
+    assert Connectome(worm.cells, worm.chemical_edges, worm.electrical_edges).fingerprint == before
+
+
+@examples
+@cases
+def test_every_null_leaves_self_loops_and_edges_out_of_scope_in_place_and_makes_no_new_self_loop(worm, scope, seed):
+    for control in controls(worm, scope, seed).values():
+        for rows in (chemical_rows, electrical_rows):
+            stays = [{r for r in rows(w) if not in_scope(w, *r[:2], scope)} for w in (worm, control)]
+            assert stays[0] == stays[1]
+
+
+@examples
+@cases
+def test_every_null_keeps_edges_weights_and_signs_by_kind_of_cell(worm, scope, seed):
+    role = role_of(worm)
+    for control in controls(worm, scope, seed).values():
+        chemical = [Counter((role[a], role[b], *rest) for a, b, *rest in chemical_rows(w)) for w in (worm, control)]
+        gaps = [Counter((*sorted((role[a], role[b])), w) for a, b, w in electrical_rows(x)) for x in (worm, control)]
+        assert chemical[0] == chemical[1]
+        assert gaps[0] == gaps[1]
+
+
+@examples
+@cases
+def test_every_null_gives_the_same_bits_for_the_same_seed(worm, scope, seed):
+    assert {n: c.fingerprint for n, c in controls(worm, scope, seed).items()} == {
+        n: c.fingerprint for n, c in controls(worm, scope, seed).items()
+    }
+
+
+@examples
+@cases
+def test_statistics_null_keeps_the_number_of_cells_of_each_sign_where_each_cell_has_one(worm, scope, seed):
+    def signs(w):
+        return {cell: frozenset(sign for a, _, _, sign in chemical_rows(w) if a == cell) for cell in w.names}
+
+    control = controls(worm, scope, seed).get("statistics")
+    if control is not None:
+        of_neurons = all(len(s) <= 1 for s in signs(worm).values())
+        assert control.provenance["rewired"]["signs"] == ("of neurons" if of_neurons else "of edges")
+        if of_neurons:
+            assert Counter(signs(control).values()) == Counter(signs(worm).values())
+
+
+@examples
+@cases
+def test_degree_null_keeps_every_degree_by_kind_of_partner(worm, scope, seed):
+    control = controls(worm, scope, seed).get("degree")
+    if control is not None:
+        kinds = set(role_of(worm).values())
+        for kind in kinds:
+            cells = [name for name, role in role_of(worm).items() if role == kind]
+            for w_degrees, c_degrees in zip(degrees_to(worm, cells), degrees_to(control, cells), strict=True):
+                assert w_degrees == c_degrees
+
+
+def degrees_to(worm, cells):
+    """networkx's count of each cell's edges to, from and gap junctions with `cells`."""
+    chemical = nx.DiGraph([(a, b) for a, b, *_ in chemical_rows(worm)])
+    electrical = nx.Graph([(a, b) for a, b, _ in electrical_rows(worm)])
+    for graph in (chemical, electrical):
+        graph.add_nodes_from(worm.names)
+    into = chemical.edge_subgraph([e for e in chemical.edges if e[1] in cells])
+    out_of = chemical.edge_subgraph([e for e in chemical.edges if e[0] in cells])
+    gaps = electrical.edge_subgraph([e for e in electrical.edges if e[0] in cells or e[1] in cells])
+    return dict(into.out_degree), dict(out_of.in_degree), dict(gaps.degree)
+
+
+@examples
+@cases
+def test_degree_null_leaves_each_cell_its_own_outgoing_weights_and_signs(worm, scope, seed):
+    control = controls(worm, scope, seed).get("degree")
+    if control is not None:
+        role = role_of(worm)
+        own = [Counter((a, role[b], *rest) for a, b, *rest in chemical_rows(w)) for w in (worm, control)]
+        assert own[0] == own[1]
+
+
+@examples
+@cases
+def test_degree_null_is_refused_exactly_where_no_switch_and_no_reversal_is_possible(worm, scope, seed):
+    possible = switchable(worm, scope)
+    assert ("degree" in controls(worm, scope, seed)) == possible
+
+
+def switchable(worm, scope):
+    """Brute force over all pairs and triples of the edges in scope."""
+    role = role_of(worm)
+    edges = [(a, b) for a, b, *_ in chemical_rows(worm)]
+    movable = [e for e in edges if in_scope(worm, *e, scope)]
+    if movable:
+        present = set(edges)
+        swaps = any(
+            role[a] == role[c] and role[b] == role[d] and a != d and c != b and not {(a, d), (c, b)} & present
+            for (a, b), (c, d) in combinations(movable, 2)
+        )
+        turns = any(
+            {(a, b), (b, c), (c, a)} <= present
+            and not {(b, a), (c, b), (a, c)} & present
+            and len({role[a], role[b], role[c]}) == 1
+            for (a, b), c in ((e, c) for e in movable for c in worm.names)
+            if c not in (a, b)
+        )
+        return swaps or turns
+    pairs = [(a, b) for a, b, _ in electrical_rows(worm)]
+    present = {frozenset(p) for p in pairs}
+    both_ways = [p for a, b in pairs if in_scope(worm, a, b, scope) for p in ((a, b), (b, a))]
+    return any(
+        role[a] == role[c]
+        and role[b] == role[d]
+        and len({a, b, c, d}) == 4
+        and not {frozenset((a, d)), frozenset((c, b))} & present
+        for (a, b), (c, d) in permutations(both_ways, 2)
+    )
+
+
+@examples
+@cases
+def test_density_null_is_refused_exactly_where_every_allowed_pair_is_connected(worm, scope, seed):
+    role = role_of(worm)
+    ends, pairs, kind = chemical_rows(worm), permutations, lambda a, b: (role[a], role[b])
+    if not any(in_scope(worm, *r[:2], scope) for r in ends):
+        ends, pairs, kind = electrical_rows(worm), combinations, lambda a, b: frozenset((role[a], role[b]))
+    present = {r[:2] for r in ends if in_scope(worm, *r[:2], scope)}
+    used = {kind(*pair) for pair in present}
+    allowed = {pair for pair in pairs(sorted(worm.names), 2) if kind(*pair) in used}
+    assert ("density" in controls(worm, scope, seed)) == (len(allowed) > len(present))
+
+
+@pytest.mark.parametrize("null", NULLS)
+def test_another_seed_gives_another_control(null):
+    draw = np.random.default_rng(0)
+    cells = [f"C{i:02d}" for i in range(30)]
+    pairs = [(a, b) for a in cells for b in cells if a != b and draw.random() < 0.15]
+    kind = ["chemical"] * len(pairs) + ["electrical"] * 20
+    pairs += [(cells[i], cells[i + 5]) for i in range(20)]
+    worm = Connectome.from_edges(pd.DataFrame(pairs, columns=["pre", "post"]).assign(kind=kind, sign=0))
+    made = {rewire(worm, null, seed=seed).fingerprint for seed in range(20)}
+    assert len(made) == 20
+    assert worm.fingerprint not in made

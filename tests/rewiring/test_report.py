@@ -1,0 +1,171 @@
+"""`compare` measures what networkx measures, and its verdicts say what is true."""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.sources import load_connectome
+from celegans_nn.errors import RewiringError
+from celegans_nn.rewiring import NULLS, compare, rewire
+from celegans_nn.rewiring.measures import clustering, largest_strong_component, paths, reciprocity, spectral_radius
+
+
+@pytest.fixture(scope="module")
+def worm():
+    return load_connectome("cook2019")
+
+
+@pytest.fixture(scope="module")
+def reports(worm):
+    return {null: compare(worm, rewire(worm, null, seed=0)) for null in NULLS}
+
+
+def digraph(worm):
+    """An independent copy of the chemical edges in networkx, self-loops left out."""
+    g = nx.DiGraph()
+    g.add_nodes_from(range(len(worm)))
+    e = worm.chemical_edges
+    g.add_edges_from((a, b) for a, b in zip(e.pre.tolist(), e.post.tolist(), strict=True) if a != b)
+    return g
+
+
+def test_graph_measures_equal_networkx(worm):
+    for w in (worm, rewire(worm, "degree", seed=0), load_connectome("haspel2012")):
+        g = digraph(w)
+        assert reciprocity(w) == pytest.approx(nx.overall_reciprocity(g), abs=1e-12)
+        assert clustering(w) == pytest.approx(nx.average_clustering(g), abs=1e-12)
+        assert largest_strong_component(w) == max(map(len, nx.strongly_connected_components(g)))
+
+
+def test_paths_equal_networkx_and_leave_out_a_cell_to_itself(worm):
+    motor, muscle = (np.flatnonzero(worm.cells["role"] == role) for role in ("motor", "muscle"))
+    length = dict(nx.all_pairs_shortest_path_length(digraph(worm)))
+    for outputs in (muscle, motor):
+        expected = [length[a].get(b, np.inf) for a in motor.tolist() for b in outputs.tolist() if a != b]
+        assert paths(worm, motor, outputs).tolist() == expected
+
+
+def test_spectral_radius_equals_that_of_the_whole_matrix_and_is_0_for_a_chain(worm):
+    for values in ("weight", "signed"):
+        whole = np.abs(np.linalg.eigvals(worm.adjacency("chemical", values))).max()
+        assert spectral_radius(worm, values) == pytest.approx(whole, rel=1e-9)
+    chain = pd.DataFrame({"pre": range(40), "post": range(1, 41), "kind": "chemical"}).astype({"pre": str, "post": str})
+    assert spectral_radius(Connectome.from_edges(chain), "weight") == 0
+
+
+def test_a_connectome_keeps_everything_of_itself(worm):
+    report = compare(worm, worm)
+    assert {row.verdict for row in report} <= {"kept exactly", ""}
+    assert all(row.difference == 0 or np.isnan(row.difference) for row in report)
+    assert report["chemical edges in common"].control == 1
+
+
+EVERY_NULL_KEEPS = (
+    "cells and their attributes", "chemical edges", "gap-junction pairs", "self-loops, chemical",
+    "self-loops, gap junctions", "chemical weights (multiset)", "gap-junction weights (multiset)",
+    "excitatory edges", "inhibitory edges", "excitatory weights (multiset)", "inhibitory weights (multiset)",
+    "neuron-to-muscle edges in common",
+)  # fmt: skip
+SIGNS_OF_CELLS = ("excitatory cells", "inhibitory cells", "cells without chemical output")
+DEGREES = ("in-degree", "out-degree", "gap-junction degree", "out-degree, excitatory", "out-strength")
+
+
+@pytest.mark.parametrize(
+    ("null", "keeps", "changes"),
+    [
+        ("density", (), (*SIGNS_OF_CELLS, *DEGREES)),
+        ("statistics", SIGNS_OF_CELLS, DEGREES),
+        ("degree", (*SIGNS_OF_CELLS, *DEGREES), ("in-degree, excitatory", "in-strength", "reciprocity", "clustering")),
+    ],
+)
+def test_verdicts_are_what_each_null_promises(reports, null, keeps, changes):
+    report = reports[null]
+    for measure in (*EVERY_NULL_KEEPS, *keeps):
+        assert report[measure].verdict == "kept exactly", measure
+    for measure in (*changes, "neuron-to-neuron edges in common", "gap junctions between neurons in common"):
+        assert report[measure].verdict == "changed", measure
+        assert not report.kept(measure)
+
+
+def test_overlap_is_the_share_of_the_originals_edges(worm, reports):
+    control = rewire(worm, "density", seed=0)
+    common = digraph(worm).edges & digraph(control).edges
+    share = len(common) / digraph(worm).number_of_edges()
+    assert reports["density"]["chemical edges in common"].control == pytest.approx(share)
+
+
+def test_moves_are_reported_from_the_provenance(worm, reports):
+    record = rewire(worm, "degree", seed=0).provenance["rewired"]
+    for kind in ("chemical", "electrical"):
+        for what in ("attempted", "accepted"):
+            row = reports["degree"][f"moves {what}, {kind}"]
+            assert row.control == record[kind][what] > 0
+            assert not reports["degree"].kept(row.measure)
+
+
+def test_a_small_change_is_kept_within_its_percentage_and_a_large_one_is_changed(worm):
+    def strengthened(factor):
+        e = worm.chemical_edges
+        return compare(worm, worm.with_edges(e._replace(weight=e.weight * factor)))
+
+    assert strengthened(1.02)["in-strength"].verdict == "kept within 2 %"
+    assert strengthened(1.02).kept("in-strength")
+    assert strengthened(1.02)["chemical weights (multiset)"].verdict == "changed"
+    assert strengthened(1.06)["in-strength"].verdict == "changed"
+
+
+def test_one_cell_out_of_all_is_enough_to_change_a_degree():
+    pairs = [(f"C{i:02d}", f"C{(i + k) % 50:02d}") for i in range(50) for k in (1, 2, 3)]
+    worm = Connectome.from_edges(pd.DataFrame(pairs, columns=["pre", "post"]).assign(kind="chemical"))
+    e = worm.chemical_edges
+    post = e.post.copy()
+    post[0] = 40
+    row = compare(worm, worm.with_edges(e._replace(post=post)))["in-degree"]
+    assert (row.original, row.control, row.difference, row.verdict) == (3, 3, 1, "changed")
+
+
+def test_an_attribute_that_was_edited_is_a_change(worm):
+    role = np.where(worm.cells["name"] == "AVAL", "sensory", worm.cells["role"])
+    other = Connectome({**worm.cells, "role": role}, worm.chemical_edges, worm.electrical_edges)
+    assert compare(worm, other)["cells and their attributes"].verdict == "changed"
+
+
+def test_chosen_inputs_and_outputs_change_the_paths_measured(worm):
+    report = compare(worm, worm, inputs=["AVAL"], outputs=["AVAR", "AVAL"])
+    expected = nx.shortest_path_length(digraph(worm), worm.index["AVAL"], worm.index["AVAR"])
+    assert report["input-output pairs connected"].original == 1
+    assert report["mean shortest path, input to output"].original == expected
+
+
+def test_wrong_cells_and_unknown_measures_are_named_in_one_line(worm, reports):
+    for call, part in (
+        (lambda: compare(worm, worm.subset(worm.names[1:])), "same order"),
+        (lambda: compare(worm, worm, inputs=["AVA"]), "unknown cell 'AVA'"),
+        (lambda: reports["degree"].kept("reciprocty"), "did you mean 'reciprocity'"),
+    ):
+        with pytest.raises(RewiringError) as raised:
+            call()
+        assert part in str(raised.value)
+        assert "\n" not in str(raised.value)
+
+
+def test_the_printed_table_is_aligned_and_holds_every_measure(reports):
+    title, heads, rule, *lines = str(reports["degree"]).splitlines()
+    assert title == "cook2019, null degree, seed 0, scope neurons"
+    assert len(lines) == len(reports["degree"].rows)
+    where = heads.index("verdict")
+    assert rule.rindex(" -") + 1 == where
+    for row, line in zip(reports["degree"], lines, strict=True):
+        assert line.startswith(row.measure)
+        assert line[where:] == row.verdict
+
+
+def test_the_frame_has_a_row_a_measure(reports):
+    frame = reports["statistics"].frame()
+    assert list(frame.columns) == ["measure", "original", "control", "difference", "verdict"]
+    assert frame.measure.is_unique
+    assert len(frame) == len(reports["statistics"].rows)
