@@ -174,6 +174,12 @@ class Connectome:
     def __hash__(self) -> int:
         return hash(self.fingerprint)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Connectome, (dict(self.cells), self.chemical_edges, self.electrical_edges, self.provenance_json)
+
+    def __deepcopy__(self, memo: Any) -> Connectome:
+        return self  # a value: nothing in it can change
+
     def __repr__(self) -> str:
         sign = self.chemical_edges.sign
         return (

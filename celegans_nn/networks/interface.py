@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -74,7 +75,7 @@ def default_interface(
     )
 
 
-def _names(worm: Connectome, mask: object) -> tuple[str, ...]:
+def _names(worm: Connectome, mask: np.ndarray) -> tuple[str, ...]:
     return tuple(worm.cells["name"][mask].tolist())
 
 
@@ -87,7 +88,7 @@ def dense_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Lin
 
     0.3 is Schmidgall et al.'s; the second bound keeps the variance of wide inputs (784 pixels) at one.
     """
-    layer = nn.Linear(inputs, outputs)
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)  # nn.Linear itself would draw from the global generator
     bound = min(INIT_BOUND, (3.0 / inputs) ** 0.5)
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)

@@ -28,7 +28,7 @@ class NeuronModel:
 
     name: str
     step: Callable[[Any, Any, Any], Any]
-    state: Callable[..., Any]
+    state: Any
     """The state's NamedTuple; every field starts at `rest`."""
     rest: float
     constants: Mapping[str, Constant]

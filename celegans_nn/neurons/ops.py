@@ -51,6 +51,6 @@ class _FastSigmoidSpike(torch.autograd.Function):
         ctx.save_for_backward(*inputs)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         distance, slope = ctx.saved_tensors
         return grad / (1 + slope * distance.abs()) ** 2, None

@@ -1,0 +1,41 @@
+# make study   installs, runs the main job and says where its report is
+# make test    installs what the tests need, then checks style, types and behaviour
+# make test-all   the same with the checks marked slow
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUDY ?= benchmarks/studies/first_look.toml
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: study test test-all lint
+.DELETE_ON_ERROR:
+
+study: $(VENV)/installed
+	$(BIN)/celegans-nn study run $(STUDY)
+
+test: $(VENV)/installed-dev lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: $(VENV)/installed-dev lint
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+
+$(VENV)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'celegans_nn needs Python 3.11 or newer; run: make PYTHON=python3.11 $(MAKECMDGOALS)'; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# Each stamp stands for one set of packages, and is remade only when pyproject.toml changes.
+$(VENV)/installed: pyproject.toml | $(VENV)/pip
+	$(BIN)/pip install --quiet --progress-bar off -e .
+	@touch $@
+
+$(VENV)/installed-dev: pyproject.toml | $(VENV)/pip
+	$(BIN)/pip install --quiet --progress-bar off -e '.[dev]'
+	@touch $(VENV)/installed $@

@@ -1,0 +1,84 @@
+"""Baselines: matched as their names say, and the feedforward translation keeps exactly the forward edges."""
+
+import numpy as np
+import pytest
+import torch
+
+from celegans_nn.errors import NetworkError
+from celegans_nn.networks import BASELINES, baseline, build, count_parameters
+from celegans_nn.networks.feedforward import feedforward_wiring, forward_order
+from tests.worms import random_worm
+
+
+def like(seed=0):
+    return build(random_worm(seed), "rate", inputs=7, outputs=3)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_has_the_inputs_and_outputs_of_what_it_is_like_and_its_own_seed(name):
+    net, x = like(), torch.randn(5, 7)
+    a, b, c = (baseline(name, like=net, seed=s)(x)[0] for s in (1, 1, 2))
+    assert a.shape == (5, 3)
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
+def test_dense_mlp_has_as_many_hidden_units_as_there_are_cells():
+    net = baseline("dense_mlp", like=like())
+    assert [layer.out_features for layer in net.layers[:-1]] == [8, 8]
+
+
+def test_dense_mlp_parameters_comes_nearest_in_trained_values():
+    network = like()
+    dense = baseline("dense_mlp_parameters", like=network)
+    width = dense.layers[0].out_features
+    target = count_parameters(network)
+
+    def size(w):
+        return (7 * w + w) + (w * w + w) + (w * 3 + 3)
+
+    assert count_parameters(dense) == size(width)
+    assert all(abs(size(width) - target) <= abs(size(w) - target) for w in (width - 1, width + 1))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sparse_mlp_weights_are_non_zero_exactly_on_the_forward_edges(seed):
+    worm = random_worm(seed)
+    network = build(worm, "rate", inputs=7, outputs=3)
+    sparse = baseline("sparse_mlp", like=network)
+    position = np.argsort(forward_order(worm))
+    e = worm.chemical_edges
+    forward = {(int(a), int(b)) for a, b in zip(e.pre, e.post, strict=True) if position[a] < position[b]}
+    found = {(int(a), int(b)) for a, b in sparse.chemical.matrix().nonzero()}
+    assert found == forward
+    assert sparse.edges_cut == len(e.pre) - len(forward)
+    assert sparse.gap is None
+
+
+def test_sparse_mlp_equals_a_pass_layer_by_layer():
+    sparse, x = baseline("sparse_mlp", like=like(3)), torch.randn(5, 7)
+    weight, drive = sparse.chemical.matrix(), sparse.drive(x)
+    z = torch.zeros_like(drive)
+    for cell in forward_order(like(3).worm):
+        z[:, cell] = torch.relu(drive[:, cell] + z @ weight[:, cell])
+    expected = sparse.decoder(z[:, sparse.output_cells])
+    torch.testing.assert_close(sparse(x)[0], expected)
+
+
+def test_sparse_mlp_remembers_nothing():
+    sparse, x = baseline("sparse_mlp", like=like()), torch.randn(5, 7)
+    first, state = sparse(x)
+    assert torch.equal(first, sparse(x, state)[0])
+
+
+def test_the_forward_order_cuts_nothing_from_a_graph_without_cycles():
+    worm = random_worm()
+    acyclic, depth = feedforward_wiring(worm)
+    again, same_depth = feedforward_wiring(acyclic)
+    assert again == acyclic
+    assert same_depth == depth > 2
+
+
+def test_an_unknown_baseline_names_the_nearest():
+    with pytest.raises(NetworkError, match="did you mean 'linear'"):
+        baseline("linaer", like=like())

@@ -1,0 +1,243 @@
+"""The network module: shapes, determinism, gradients, signs, gap junctions, what is hoisted and what is shared."""
+
+import copy
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from celegans_nn.errors import NetworkError
+from celegans_nn.networks import Interface, build, default_interface, ticks_to_reach
+from celegans_nn.networks.synapses import gap_current
+from celegans_nn.neurons import MODELS
+from celegans_nn.neurons.lif import SURROGATE_SLOPE
+from tests.worms import random_worm
+
+LEVELS = list(MODELS)
+
+
+@pytest.mark.parametrize(("neuron", "gaps"), list(itertools.product(LEVELS, (False, True))))
+def test_shapes_of_one_step_and_of_an_unrolled_sequence(neuron, gaps):
+    net = build(random_worm(), neuron, inputs=7, outputs=3, gap_junctions=gaps, ticks=4)
+    y, state = net(torch.randn(5, 7))
+    assert y.shape == (5, 3)
+    assert all(field.shape == (5, 16) for field in state)
+    ys, _ = net.unroll(torch.randn(6, 5, 7))
+    assert ys.shape == (6, 5, 3)
+
+
+@pytest.mark.parametrize("neuron", LEVELS)
+def test_unrolling_is_the_step_repeated(neuron):
+    net, x = build(random_worm(), neuron, inputs=7, outputs=3), torch.randn(4, 2, 7)
+    state, ys = None, []
+    for at in x:
+        y, state = net(at, state)
+        ys.append(y)
+    assert torch.equal(net.unroll(x)[0], torch.stack(ys))
+
+
+@pytest.mark.parametrize("neuron", LEVELS)
+def test_the_same_seed_gives_the_same_network_and_another_seed_another(neuron):
+    x = torch.ones(2, 7)
+    a, b, c = (build(random_worm(), neuron, inputs=7, outputs=3, seed=s)(x)[0] for s in (4, 4, 5))
+    assert torch.equal(a, b)
+    assert not torch.equal(a, c)
+
+
+def test_building_and_running_leaves_the_global_random_state_alone():
+    before = torch.random.get_rng_state()
+    build(random_worm(), "lif", inputs=7, outputs=3, seed=1)(torch.ones(1, 7))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def dense_reference(net, x, weight, conductance):
+    """The same network written out with a plain dense matrix, independent of the rules and synapses."""
+    constants = {name: log.exp().detach() for name, log in net.log_constants.items()}
+    n, batch = len(net.worm), x.shape[1]
+    v = z = u = x.new_zeros(batch, n)
+    inputs = [net.worm.index[c] for c in net.interface.input_cells]
+    outputs = [net.worm.index[c] for c in net.interface.output_cells]
+    ys = []
+    for at in x:
+        total, drive = x.new_zeros(batch, n), x.new_zeros(batch, n)
+        drive[:, inputs] = net.encoder(at)
+        for _ in range(net.ticks):
+            gap = sum(conductance[:, j] * (u[:, [j]] - u) for j in range(n))
+            current = drive + torch.einsum("bp,pq->bq", z, weight) + gap
+            if net.model.name == "relu":
+                z = u = torch.clamp(current, min=0)
+            elif net.model.name == "rate":
+                keep = torch.exp(-net.dt_ms / constants["tau_ms"])
+                v = keep * v + (1 - keep) * current
+                z = u = torch.tanh(v)
+            else:
+                u = torch.exp(-net.dt_ms / constants["tau_ms"]) * v + current
+                d = u - constants["threshold"]
+                soft = d / (1 + SURROGATE_SLOPE * d.abs())  # its derivative is the fast sigmoid
+                z = (d >= 0).double() + soft - soft.detach()
+                v = torch.where(d >= 0, torch.zeros_like(u), u)
+            total = total + z
+        ys.append(net.decoder(total[:, outputs] / net.ticks))
+    return torch.stack(ys)
+
+
+@pytest.mark.parametrize("neuron", LEVELS)
+def test_outputs_and_gradients_agree_with_autograd_on_a_dense_reference(neuron):
+    worm = random_worm(seed=2)
+    net = build(worm, neuron, inputs=5, outputs=3, ticks=3).double()  # in float32 a spike may flip by rounding
+    with torch.no_grad():  # a livelier network than the start
+        net.chemical.log_weight += 0.9
+        for p in net.encoder.parameters():
+            p *= 4
+    x, target = torch.randn(4, 6, 5, dtype=torch.float64), torch.randn(4, 6, 3, dtype=torch.float64)
+    ys, _ = net.unroll(x)
+    ((ys - target) ** 2).sum().backward()
+
+    edges = worm.chemical_edges
+    weight = torch.zeros(len(worm), len(worm), dtype=torch.float64)
+    weight[edges.pre.astype(int), edges.post.astype(int)] = net.chemical.weights().detach()
+    conductance = net.gap.matrix().detach()
+    weight.requires_grad_()
+    conductance.requires_grad_()
+    reference = dense_reference(net, x, weight, conductance)
+    torch.testing.assert_close(ys, reference, rtol=1e-9, atol=1e-9)
+    ours = net.chemical.log_weight.grad.clone(), net.gap.log_conductance.grad.clone()
+    ((reference - target) ** 2).sum().backward()
+    by_edge = weight.grad[edges.pre.astype(int), edges.post.astype(int)] * net.chemical.weights().detach()
+    gaps = worm.electrical_edges
+    a, b = gaps.pre.astype(int), gaps.post.astype(int)
+    by_pair = (conductance.grad[a, b] + conductance.grad[b, a]) * conductance.detach()[a, b]
+    torch.testing.assert_close(ours[0], by_edge, rtol=1e-7, atol=1e-9)
+    torch.testing.assert_close(ours[1], by_pair, rtol=1e-7, atol=1e-9)
+    assert float(by_edge.abs().max()) > 1e-3
+
+
+def test_gap_currents_sum_to_zero_over_the_network():
+    net = build(random_worm(), "lif", inputs=5, outputs=3)
+    current = gap_current(torch.randn(9, 16), net.gap.matrix())
+    assert current.sum(1).abs().max() < 1e-5
+    assert current.abs().max() > 1e-3
+
+
+def test_too_strong_gap_junctions_are_refused_when_built_and_named():
+    from celegans_nn.networks import check_gap_step
+
+    net = build(random_worm(), "lif", inputs=5, outputs=3)
+    with torch.no_grad():
+        net.gap.log_conductance.fill_(1.0)
+    with pytest.raises(NetworkError, match="explicit step"):
+        check_gap_step(net)
+
+
+@pytest.mark.parametrize("neuron", LEVELS)
+def test_without_edges_every_cell_is_alone(neuron):
+    worm = random_worm()
+    empty = worm.with_edges(
+        type(worm.chemical_edges)(*(a[:0] for a in worm.chemical_edges)),
+        type(worm.electrical_edges)(*(a[:0] for a in worm.electrical_edges)),
+    )
+    net = build(empty, neuron, inputs=5, outputs=3)
+    y, state = net(torch.randn(4, 5) * 10)
+    muscles = [empty.index[c] for c in net.interface.output_cells]
+    assert (state.output[:, muscles] == 0).all()
+    assert torch.equal(y[0], y[1])
+
+
+def test_unknown_signs_need_a_choice_and_each_choice_does_what_it_says():
+    worm = random_worm(signs=(1, -1, 0))
+    sign = worm.chemical_edges.sign
+    with pytest.raises(NetworkError, match=r"no known sign.*drop.*excitatory.*free"):
+        build(worm, inputs=5, outputs=3)
+    dropped, excitatory, free = (
+        build(worm, inputs=5, outputs=3, unknown_sign=u) for u in ("drop", "excitatory", "free")
+    )
+    nonzero = [int((net.chemical.matrix() != 0).sum()) for net in (dropped, excitatory, free)]
+    assert nonzero == [(sign != 0).sum(), len(sign), len(sign)]
+    assert int((excitatory.chemical.matrix() > 0).sum()) == (sign >= 0).sum()
+    assert len(free.chemical.free_weight) == (sign == 0).sum()
+
+
+def test_shared_weights_start_as_schmidgall_and_others_give_them_and_unshare_to_the_same_function():
+    net, x = build(random_worm(), "lif", inputs=5, outputs=3, share="sign"), torch.randn(3, 5) * 5
+    assert net.chemical.log_weight.tolist() == [-1.0, -1.5]
+    twin = net.unshared()
+    assert len(twin.chemical.log_weight) == len(net.worm.chemical_edges.pre)
+    assert torch.equal(net(x)[0], twin(x)[0])
+    with torch.no_grad():
+        twin.chemical.log_weight.zero_()
+    assert net.chemical.log_weight.tolist() == [-1.0, -1.5]
+
+
+def test_precomputed_weights_change_nothing():
+    net, x = build(random_worm(), "rate", inputs=5, outputs=3), torch.randn(3, 5)
+    assert torch.equal(net(x)[0], net(x, None, net.precompute())[0])
+
+
+def test_an_interface_maps_named_cells_and_refuses_strangers():
+    worm = random_worm()
+    interface = Interface(("x",), ("y",), ("n03",), ("m00", "m01"), encoder="linear", decoder="linear")
+    net = build(worm, "relu", interface)
+    drive = net.drive(torch.ones(1, 1))[0]
+    assert drive.nonzero().flatten().tolist() == [worm.index["n03"]]
+    with pytest.raises(NetworkError, match="'n99', which the wiring does not have"):
+        build(worm, "relu", Interface(("x",), ("y",), ("n99",), ("m00",)))
+    with pytest.raises(NetworkError, match="unknown encoder 'mpl'; did you mean 'mlp'"):
+        Interface(("x",), ("y",), ("n03",), ("m00",), encoder="mpl")
+
+
+def test_the_default_interface_is_motor_neurons_in_and_muscles_out():
+    interface = default_interface(random_worm(), ("a", "b"), 3)
+    assert interface.input_cells == tuple(f"n{i:02d}" for i in range(12))
+    assert interface.output_cells == tuple(f"m{i:02d}" for i in range(4))
+    assert interface.observations == ("a", "b")
+
+
+def test_ticks_to_reach_counts_the_longest_shortest_path_and_the_tick_of_arrival():
+    import pandas as pd
+
+    from celegans_nn.connectome.connectome import Connectome
+
+    chain = Connectome.from_edges(
+        pd.DataFrame({"pre": list("abc"), "post": list("bcd"), "kind": "chemical", "sign": 1})
+    )
+    interface = Interface(("x",), ("y",), ("a",), ("d",), "linear", "linear")
+    assert ticks_to_reach(chain, interface) == 4
+    for ticks, felt in ((3, False), (4, True)):
+        net = build(chain, "relu", interface, ticks=ticks)
+        _, off = net(torch.full((1, 1), -100.0))
+        _, on = net(torch.full((1, 1), 100.0))
+        assert bool(off.output[0, 3] != on.output[0, 3]) is felt
+
+
+def test_wrong_names_and_shapes_are_one_line_with_the_remedy():
+    worm = random_worm()
+    for call, words in (
+        (lambda: build(worm, "lfi", inputs=1, outputs=1), "did you mean 'lif'"),
+        (lambda: build(worm, "lif"), "give an interface"),
+        (lambda: build(worm, "lif", inputs=1, outputs=1, ticks=0), "at least one tick"),
+        (lambda: build(worm, "lif", inputs=1, outputs=1, share="egde"), "did you mean 'edge'"),
+        (lambda: build(worm, "lif", inputs=3, outputs=1)(torch.zeros(2, 4)), r"give \[batch, 3\]"),
+    ):
+        with pytest.raises(NetworkError, match=words) as caught:
+            call()
+        assert "\n" not in str(caught.value)
+
+
+def test_a_population_by_vmap_is_each_network_alone():
+    from celegans_nn.simulation.policies import stack_policies
+
+    nets = [build(random_worm(), "lif", inputs=5, outputs=3, seed=s) for s in range(4)]
+    with torch.no_grad():
+        for i, net in enumerate(nets):
+            net.chemical.log_weight += 0.3 * i
+    stacked = {n: torch.stack([dict(net.named_parameters())[n] for net in nets]) for n, _ in nets[0].named_parameters()}
+    policy, x = stack_policies(copy.deepcopy(nets[0]), stacked), torch.randn(3, 4, 5) * 3
+    state = None
+    alone = [None] * 4
+    for at in x:
+        y, state = policy(at, state)
+        for i, net in enumerate(nets):
+            expected, alone[i] = net(at[i : i + 1], alone[i])
+            torch.testing.assert_close(y[i], expected[0], rtol=1e-5, atol=1e-6)
+    assert np.isfinite(y.detach().numpy()).all()
