@@ -13,7 +13,7 @@ import pandas as pd
 
 from celegans_nn.connectome.connectome import CELL_COLUMNS, Connectome
 from celegans_nn.connectome.files import read_bytes, write_atomic
-from celegans_nn.connectome.graphs import EDGE_COLUMNS, cell_rows, edge_rows
+from celegans_nn.connectome.graphs import EDGE_COLUMNS, NUMBERS, as_number, cell_rows, edge_rows
 from celegans_nn.connectome.tables import connectome_from_tables
 from celegans_nn.errors import ConnectomeError, one_line
 
@@ -58,9 +58,12 @@ def _csv_text(value: object) -> str:
 
 
 def _csv(header: Iterable[str], rows: list[list[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([list(header), *rows])
-    return text.getvalue()
+    """As csv.writer does it, but a lone carriage return is quoted too (Python 3.11 leaves it bare)."""
+
+    def field(text: str) -> str:
+        return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text
+
+    return "".join(",".join(map(field, row)) + "\n" for row in (header, *rows))
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
@@ -78,8 +81,11 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 "add the missing ones or put values with a comma in double quotes"
             )
     table = pd.DataFrame(lines[1:], columns=header, dtype=object)
-    for column in {"weight", "sign", "neuron", "x", "y", "z"} & set(header):
-        table[column] = table[column].map(lambda text: None if text.strip() == "" else text).astype(object)
+    for column in header:
+        if column in (*NUMBERS, "neuron"):
+            convert = str if column == "neuron" else as_number
+            values = [convert(text) if text.strip() else None for text in table[column]]
+            table[column] = pd.Series(values, dtype=object)
     return table
 
 

@@ -16,6 +16,7 @@ from celegans_nn.connectome.tables import connectome_from_tables
 from celegans_nn.errors import ConnectomeError, one_line
 
 EDGE_COLUMNS = ("pre", "post", "kind", "weight", "sign")
+NUMBERS = ("weight", "sign", "x", "y", "z")
 
 
 class Edge(NamedTuple):
@@ -65,7 +66,7 @@ def from_parts(
     nodes: Iterable[tuple[object, Mapping[str, Any]]], edges: list[Edge], source: str, provenance: object
 ) -> Connectome:
     cells = [
-        {"name": _name(node, source), **{c: _plain(data.get(c)) for c in CELL_COLUMNS[1:]}} for node, data in nodes
+        {"name": _name(node, source), **{c: _plain(c, data.get(c)) for c in CELL_COLUMNS[1:]}} for node, data in nodes
     ]
     rows = [_edge_row(edge, source) for edge in edges]
     # mirrored rows come last, so that an error names the position of the edge that was given
@@ -83,7 +84,7 @@ def from_parts(
 
 def _edge_row(edge: Edge, source: str) -> tuple[Any, ...]:
     defaults = {"kind": "chemical", "weight": 1.0, "sign": 0}
-    given = {key: _plain(edge.attributes.get(key)) for key in defaults}
+    given = {key: _plain(key, edge.attributes.get(key)) for key in defaults}
     return (
         _name(edge.first, source),
         _name(edge.second, source),
@@ -91,16 +92,21 @@ def _edge_row(edge: Edge, source: str) -> tuple[Any, ...]:
     )
 
 
-def _plain(value: object) -> object:
+def _plain(column: str, value: object) -> object:
     """Text, number or None; anything else as text, which the checks then refuse by row."""
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
+        return as_number(value) if column in NUMBERS else value
+    if value is None or isinstance(value, numbers.Real):
         return value
-    if isinstance(value, (bool, numbers.Real)) or hasattr(value, "item"):
-        try:
-            return value.item() if hasattr(value, "item") else value
-        except (ValueError, TypeError):  # an array of more than one number
-            pass
     return one_line(repr(value))
+
+
+def as_number(text: str) -> object:
+    """The float64 that the text stands for, to the last bit (pandas rounds some); the text itself if it is none."""
+    try:
+        return text if "_" in text else float(text)
+    except ValueError:
+        return text
 
 
 def _name(node: object, source: str) -> str:
