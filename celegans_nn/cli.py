@@ -1,0 +1,283 @@
+"""The command line. Everything heavy is imported inside the command that needs it, so that --help is instant."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tyro.conf import Positional
+
+from celegans_nn.errors import CelegansError, one_line
+
+WRONG_USE, INTERRUPTED = 2, 130
+
+
+def study_run(
+    spec: Positional[Path],
+    preset: str | None = None,
+    out: Path | None = None,
+    workers: int | None = None,
+) -> int:
+    """Run a study and write its report.
+
+    Finished trials are kept and never run again, so the same command goes on where it was stopped. Seeds stand
+    in the specification.
+
+    Example: celegans-nn study run benchmarks/studies/first_look.toml --workers 2
+
+    Args:
+        spec: the study's TOML file.
+        preset: a table [presets.NAME] of it, whose values replace those of its tasks.
+        out: the results folder; runs/NAME if not given.
+        workers: worker processes; one a core if not given.
+    """
+    from celegans_nn.studies.reading import load_study
+    from celegans_nn.studies.runner import RUNS, run_study
+
+    folder = out if out is not None else RUNS / load_study(spec, preset).folder_name
+    run_study(spec, preset, folder, workers)
+    return _report(folder)
+
+
+def study_resume(folder: Positional[Path], workers: int | None = None) -> int:
+    """Go on with a study that was interrupted, and write its report.
+
+    Example: celegans-nn study resume runs/first_look
+
+    Args:
+        folder: the results folder.
+        workers: worker processes; one a core if not given.
+    """
+    from celegans_nn.studies.runner import resume_study
+
+    resume_study(folder, workers)
+    return _report(folder)
+
+
+def study_report(folder: Positional[Path]) -> int:
+    """Write the report of a study anew from its results.
+
+    Example: celegans-nn study report runs/first_look
+
+    Args:
+        folder: the results folder.
+    """
+    return _report(folder)
+
+
+def data_verify() -> int:
+    """Recompute the checksums and published counts of the wiring tables; exit code 1 if one does not hold.
+
+    Example: celegans-nn data verify
+    """
+    from celegans_nn.connectome.verify import verify_data
+
+    checks = verify_data()
+    _print_table(
+        ("table", "number", "ours", "published", "", "explanation"),
+        [(c.table, c.number, c.ours, c.published, "holds" if c.holds else "FAILS", c.explanation) for c in checks],
+    )
+    failed = sum(not c.holds for c in checks)
+    print(f"{len(checks) - failed} of {len(checks)} numbers hold")
+    return 1 if failed else 0
+
+
+def info(
+    source: Positional[str] = "cook2019",
+    circuit: str = "default",
+    muscles: bool = True,
+    polarity: str = "transmitter",
+) -> int:
+    """Print what a wiring diagram holds and where it comes from.
+
+    Example: celegans-nn info cook2019 --circuit command_vnc79
+
+    Args:
+        source: cook2019, cook2019_male, varshney2011 or haspel2012.
+        circuit: a named circuit, "default", or "all" for the whole table.
+        muscles: keep the body-wall muscles that the circuit reaches.
+        polarity: what gives a synapse its sign.
+    """
+    worm = _load(source, circuit, muscles, polarity)
+    signs = worm.chemical_edges.sign
+    roles = worm.neurons["role"].replace("", "unknown").value_counts().to_dict()
+    provenance = worm.provenance
+    rows = [
+        ("cells", f"{len(worm)} ({', '.join(f'{n} {role}' for role, n in roles.items())})"),
+        ("neurons", str(int(worm.cells["neuron"].sum()))),
+        ("chemical edges", f"{len(signs)} ({sum(signs > 0)} +, {sum(signs < 0)} -, {sum(signs == 0)} unknown)"),
+        ("synaptic weight", f"{worm.chemical_edges.weight.sum():g} {provenance.get('weight_unit', '')}"),
+        ("gap junctions", f"{len(worm.electrical_edges.pre)} pairs"),
+        ("fingerprint", worm.fingerprint[:12]),
+        *(
+            (key, one_line(provenance[key], 400))
+            for key in ("circuit_why", "polarity_means", "citation")
+            if key in provenance
+        ),
+        *(("note", one_line(note, 400)) for note in provenance.get("notes", ())),
+    ]
+    _print_table(("", ""), rows)
+    return 0
+
+
+def rewire(
+    source: Positional[str],
+    null: Positional[str],
+    seed: int = 0,
+    scope: str = "neurons",
+    circuit: str = "default",
+    muscles: bool = True,
+    polarity: str = "transmitter",
+    out: Path | None = None,
+) -> int:
+    """Make a control of a wiring diagram and print what it kept and what it changed.
+
+    Example: celegans-nn rewire haspel2012 degree --seed 0 --out control
+
+    Args:
+        source: cook2019, cook2019_male, varshney2011 or haspel2012.
+        null: density, statistics or degree.
+        seed: another seed gives another control.
+        scope: which edges move: neurons, muscles or all.
+        circuit: a named circuit, "default", or "all" for the whole table.
+        muscles: keep the body-wall muscles that the circuit reaches.
+        polarity: what gives a synapse its sign.
+        out: a folder for the control's CSV tables; none are written if not given.
+    """
+    from celegans_nn.rewiring import compare
+    from celegans_nn.rewiring import rewire as rewired
+
+    worm = _load(source, circuit, muscles, polarity)
+    control = rewired(worm, null, seed=seed, scope=scope)
+    print(compare(worm, control))
+    if out is not None:
+        control.to_csv(out)
+        print(f"written to {out}")
+    return 0
+
+
+def study() -> int:
+    """Run a study, go on with it, or write its report: study run, study resume, study report.
+
+    Example: celegans-nn study run benchmarks/studies/first_look.toml
+    """
+    raise AssertionError("a group of commands is never called")
+
+
+def data() -> int:
+    """Check the wiring tables that ship with the package: data verify.
+
+    Example: celegans-nn data verify
+    """
+    raise AssertionError("a group of commands is never called")
+
+
+COMMANDS: dict[str, Callable[..., int]] = {"info": info, "rewire": rewire, "study": study, "data": data}
+GROUPS: dict[str, dict[str, Callable[..., int]]] = {
+    "study": {"run": study_run, "resume": study_resume, "report": study_report},
+    "data": {"verify": data_verify},
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script. Exit codes: 0 done, 1 something failed, 2 wrong use (one line), 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    warnings.showwarning = _show_warning
+    try:
+        code = _run(words)
+    except CelegansError as error:
+        print(f"celegans-nn: {one_line(error, 600)}", file=sys.stderr)
+        code = WRONG_USE
+    except BrokenPipeError:  # the reader of our output went away: head, less
+        code = 0
+        sys.stderr.close()
+    except OSError as error:
+        print(f"celegans-nn: {one_line(error, 600)}; check the path and its permissions", file=sys.stderr)
+        code = WRONG_USE
+    except KeyboardInterrupt:
+        print("celegans-nn: interrupted; what was finished is kept, run the same command to go on", file=sys.stderr)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    """Parse with tyro; what it would say in a box about a wrong command becomes one line."""
+    commands, prog = COMMANDS, "celegans-nn"
+    if words and words[0] in GROUPS:
+        commands, prog, words = GROUPS[words[0]], f"{prog} {words[0]}", words[1:]
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            chosen = tyro.extras.subcommand_cli_from_dict(
+                {name: _deferred(function) for name, function in commands.items()}, prog=prog, args=words
+            )
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            return 0
+        print(f"{prog}: {_unboxed(said.getvalue())}", file=sys.stderr)
+        return WRONG_USE
+    return int(chosen())
+
+
+def _deferred(command: Callable[..., int]) -> Callable[..., Callable[[], int]]:
+    """The command's own signature and help; calling it runs nothing yet, so parsing and running stay apart."""
+
+    @functools.wraps(command)
+    def chosen(*args: Any, **kwargs: Any) -> Callable[[], int]:
+        return functools.partial(command, *args, **kwargs)
+
+    return chosen
+
+
+def _unboxed(text: str) -> str:
+    """tyro's framed message as one line.
+
+    >>> _unboxed("╭─ Unrecognized options ─╮\\n│ Unrecognized options: x │\\n│ ───── │\\n│ See --help │\\n╰──╯")
+    'Unrecognized options: x; See --help'
+    """
+    inside = [line.strip("│ ") for line in text.splitlines() if not line.startswith(("╭", "╰"))]
+    joined = " ".join(";" if line and set(line) == {"─"} else line for line in inside)
+    return one_line(joined.replace(" ;", ";"), 400) or "wrong use; see celegans-nn --help"
+
+
+def _report(folder: Path) -> int:
+    """Write a study's report; exit code 1 if any of its trials failed."""
+    from celegans_nn.studies.report import write_report
+    from celegans_nn.studies.runner import failures, stored_study
+
+    path = write_report(folder)
+    print(f"report: {path}")
+    failed = failures(folder, stored_study(folder))
+    for trial, error in failed.items():
+        print(f"failed: {trial}: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _load(source: str, circuit: str, muscles: bool, polarity: str) -> Any:
+    from celegans_nn.connectome.sources import load_connectome
+
+    return load_connectome(source, None if circuit == "all" else circuit, muscles, polarity)
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns padded to their widest cell, the last one as it is; nothing is cut to the terminal's width."""
+    lines = [[str(cell) for cell in row] for row in ([heads] if any(heads) else []) + list(rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(heads) - 1)]
+    for line in lines:
+        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
+        print("  ".join([*padded, line[-1]]).rstrip())
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"note: {one_line(message, 400)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

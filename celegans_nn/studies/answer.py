@@ -1,0 +1,202 @@
+"""What a study's points say, and what so few of them cannot say, in plain sentences."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from celegans_nn.studies.spec import Study
+from celegans_nn.studies.summary import Metric, NetworkResults, TaskResults, original_of, shallow_networks
+
+FEWEST_FOR_AN_INTERVAL = 10
+"""A percentile bootstrap of an interquartile mean covers 75, 88 and 94 % at n = 3, 5 and 10: below, only points."""
+FEWEST_REWIRINGS = 19
+"""p = (1 + k) / (1 + R) reaches .05 at R = 19 rewirings, and with more than one null only above that."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The box at the head of the report."""
+
+    headline: str
+    findings: tuple[tuple[str, tuple[str, ...]], ...]
+    """(task, sentences)."""
+    limits: tuple[str, ...]
+
+
+def answer(study: Study, results: Sequence[TaskResults]) -> Answer:
+    """The sentences of the box, from the finished trials."""
+    findings = tuple((r.task.label, tuple(_findings(study, r))) for r in results if r.points)
+    return Answer(_headline(results), findings, tuple(_limits(results)))
+
+
+def _headline(results: Sequence[TaskResults]) -> str:
+    """The verdict, which few seeds and few rewirings cannot give."""
+    if not any(r.points for r in results):
+        return "No trial has finished yet."
+    networks = [n for r in results for n in r.networks if n.points]
+    rewirings = max((n.graphs for n in networks if n.group == "control"), default=0)
+    seeds = min(len(r.task.seeds) for r in results)
+    if not rewirings:
+        return "Description only: no rewired control was run, so nothing here speaks for or against the exact wiring."
+    if rewirings < FEWEST_REWIRINGS:
+        few = "one rewiring" if rewirings == 1 else f"{rewirings} rewirings"
+        return (
+            f"Undecided at this budget. With {few} of each null model and {seeds} seeds these points describe what "
+            "happened; they cannot show whether the wiring helps."
+        )
+    return "Every point is shown; the test of a pre-registered claim is not part of this page."
+
+
+def _findings(study: Study, result: TaskResults) -> list[str]:
+    networks = [n for n in result.networks if n.values(result.metric)]
+    if not networks:
+        return ["No trial gave a usable number."]
+    return [
+        *_learned(result.metric, networks),
+        *_against_controls(study, result.metric, networks),
+        *_realism(study, result.metric, networks),
+        *_extremes(result.metric, networks),
+    ]
+
+
+def _learned(metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
+    """From before training to after it, for the worm's wiring where there is one."""
+    worm = [n for n in networks if n.group == "worm"] or list(networks)
+    before = [v for n in worm for v in n.values(metric, "untrained")]
+    after = [v for n in worm for v in n.values(metric)]
+    who = "the worm's wiring" if worm[0].group == "worm" else "these networks"
+    return [
+        f"With {who}, {metric.name} was {_span(metric, before)} untrained and {_span(metric, after)} trained "
+        f"({len(after)} trials)."
+    ]
+
+
+def _against_controls(study: Study, metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
+    by_label = {n.label: n for n in networks}
+    said = []
+    for control in networks:
+        if control.group != "control" or (original := original_of(control.network, study)) is None:
+            continue
+        worm = by_label.get(original.label)
+        if worm is None:
+            continue
+        mine, theirs = worm.values(metric), control.values(metric)
+        said.append(
+            f"{worm.label} ({_list(metric, mine)}) against {control.label} ({_list(metric, theirs)}): "
+            f"{_order(mine, theirs, 'the worm')}."
+        )
+    return said
+
+
+def _realism(study: Study, metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
+    """The worm's wiring at several levels of realism, where they differ in nothing else."""
+    worm = [n for n in networks if n.group == "worm"]
+    if len({n.network.neuron for n in worm}) < 2 or len({_but_neuron(n) for n in worm}) > 1:
+        return []
+    ordered = sorted(worm, key=lambda n: -float(np.mean(n.values(metric))))
+    parts = ", ".join(f"{n.network.neuron} ({_list(metric, n.values(metric))})" for n in ordered)
+    apart = all(min(a.values(metric)) > max(b.values(metric)) for a, b in itertools.pairwise(ordered))
+    how = "no two of them overlap" if apart else "some of them overlap"
+    return [f"Neuron models on the worm's wiring, highest mean first: {parts}; {how}."]
+
+
+def _but_neuron(network: NetworkResults) -> str:
+    definition = network.network.definition()
+    return repr({k: v for k, v in definition.items() if k != "neuron"})
+
+
+def _extremes(metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
+    if len(networks) < 2:
+        return []
+    ordered = sorted(networks, key=lambda n: -float(np.mean(n.values(metric))))
+    first, last = ordered[0], ordered[-1]
+    return [
+        f"Highest mean of all: {first.label} ({_list(metric, first.values(metric))}); "
+        f"lowest: {last.label} ({_list(metric, last.values(metric))})."
+    ]
+
+
+def _limits(results: Sequence[TaskResults]) -> list[str]:
+    results = [r for r in results if r.points]
+    if not results:
+        return ["No trial has finished, so there is nothing to say yet."]
+    said = []
+    seeds = _range([len(r.task.seeds) for r in results])
+    graphs = [n.graphs for r in results for n in r.networks if n.group == "control" and n.points]
+    if graphs:
+        rewirings = max(graphs)
+        one = "1 rewiring" if rewirings == 1 else f"{rewirings} rewirings"
+        said.append(
+            f"Whether the wiring helps. The graph is the unit of such a claim, and each null model has {one} here: "
+            f"no p-value can fall below 1/(1+{rewirings}) = {1 / (1 + rewirings):.2g}. It takes at least "
+            f"{FEWEST_REWIRINGS} rewirings of one null model, more of several, for a verdict either way."
+            if rewirings < FEWEST_REWIRINGS
+            else f"Each null model has {one}; the test of a pre-registered claim is not part of this page."
+        )
+    if min(len(r.task.seeds) for r in results) < FEWEST_FOR_AN_INTERVAL:
+        said.append(
+            f"How sure a mean is. There are {seeds} seeds a network; below {FEWEST_FOR_AN_INTERVAL} an interval "
+            "promises more than it holds, so every trial is shown as a point and no interval is drawn."
+        )
+    for result in results:
+        shares = [p.row.get("share_of_s22") for p in result.points]
+        known = [float(s) for s in shares if s is not None]
+        if known:
+            most = max(int(p.row["cost_total"]) for p in result.points)
+            said.append(
+                f"What longer training would give. A {result.task.label} trial saw at most {most:,} environment "
+                f"steps in all stages together, {100 * max(known):.2g} % of the 200,000,000 of Schmidgall et al.'s "
+                "(2022) pretraining alone."
+            )
+    shallow = shallow_networks(results)
+    if shallow:
+        ticks, needed = min(t for t, _ in shallow), max(n for _, n in shallow)
+        said.append(
+            f"What depth alone does. A control step has {ticks} ticks, and {needed} are needed before every output has "
+            "felt every input in the deepest graph here; deeper graphs answer later, which is no property of wiring "
+            "alone."
+        )
+    sizes = [int(p.row["parameters"]) for r in results for p in r.points]
+    if max(sizes) > 1.2 * min(sizes):
+        said.append(
+            f"What size alone does. The networks have {min(sizes):,} to {max(sizes):,} trained values "
+            "(column “parameters” of results.csv)."
+        )
+    return said
+
+
+# -- small sentences -------------------------------------------------------------------------------------------
+
+
+def _order(mine: Sequence[float], theirs: Sequence[float], who: str) -> str:
+    if min(mine) > max(theirs):
+        return f"every point of {who} is higher"
+    if max(mine) < min(theirs):
+        return f"every point of {who} is lower"
+    return "the points overlap"
+
+
+def _span(metric: Metric, values: Sequence[float]) -> str:
+    if not values:
+        return "an unknown value"
+    low, high = metric.text(min(values)), metric.with_unit(max(values))
+    return high if low == metric.text(max(values)) else f"between {low} and {high}"
+
+
+def _list(metric: Metric, values: Sequence[float]) -> str:
+    if len(values) > 4:
+        return f"{len(values)} points {_span(metric, values)}"
+    return (
+        ", ".join(metric.text(v) for v in values[:-1])
+        + (" and " if len(values) > 1 else "")
+        + (metric.with_unit(values[-1]))
+    )
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"

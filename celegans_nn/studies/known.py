@@ -1,0 +1,111 @@
+"""The names and options that a study's file may use: asked of the rooms that own them, when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from celegans_nn.errors import TaskError
+
+
+def sources() -> Sequence[str]:
+    from celegans_nn.connectome.sources import SOURCES
+
+    return tuple(SOURCES)
+
+
+def circuits() -> Sequence[str]:
+    from celegans_nn.connectome.circuits import CIRCUITS
+
+    return ("default", "all", *CIRCUITS)
+
+
+def polarities() -> Sequence[str]:
+    from celegans_nn.connectome.polarity import POLARITIES
+
+    return tuple(POLARITIES)
+
+
+def controls() -> Sequence[str]:
+    from celegans_nn.rewiring import NULLS
+
+    return ("none", *NULLS)
+
+
+def scopes() -> Sequence[str]:
+    from celegans_nn.rewiring import SCOPES
+
+    return tuple(SCOPES)
+
+
+def neurons() -> Sequence[str]:
+    from celegans_nn.neurons import MODELS
+
+    return tuple(MODELS)
+
+
+def unknown_signs() -> Sequence[str]:
+    from celegans_nn.networks.synapses import UNKNOWN_SIGNS
+
+    return tuple(UNKNOWN_SIGNS)
+
+
+def coders() -> Sequence[str]:
+    from celegans_nn.networks.interface import KINDS
+
+    return tuple(KINDS)
+
+
+def sharing() -> Sequence[str]:
+    from celegans_nn.networks.synapses import SHARING
+
+    return ("auto", *SHARING)
+
+
+def baselines() -> Sequence[str]:
+    from celegans_nn.networks import BASELINES
+
+    return tuple(BASELINES)
+
+
+def tasks() -> Sequence[str]:
+    from celegans_nn.tasks import TASKS
+
+    return tuple(TASKS)
+
+
+def methods() -> Sequence[str]:
+    from celegans_nn.training import METHODS
+
+    return tuple(METHODS)
+
+
+def check_task(name: str, options: Mapping[str, Any], method: str) -> None:
+    """Make the task once: a wrong option or a data set that is not there is known before anything runs."""
+    from celegans_nn.tasks import make_task
+
+    task = make_task(name, **options)
+    if method == "bptt" and task.kind != "classification":
+        raise TaskError(f'{name!r} has no gradient for method "bptt"; use "es", "ga" or "es+ga"')
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """TrainingError for an option that no trainer has, or a value that it refuses."""
+    from celegans_nn.training import TrainOptions
+
+    TrainOptions.of(options)
+
+
+NETWORK_NAMES: dict[str, Callable[[], Sequence[str]]] = {
+    "source": sources,
+    "circuit": circuits,
+    "polarity": polarities,
+    "control": controls,
+    "scope": scopes,
+    "neuron": neurons,
+    "unknown_sign": unknown_signs,
+    "encoder": coders,
+    "decoder": coders,
+    "share": sharing,
+}
+"""Which key of a network takes which names."""

@@ -1,0 +1,117 @@
+"""Run a study: what is not finished yet, on worker processes, with a progress bar; then its tables."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from celegans_nn.errors import CelegansError, SpecError, one_line
+from celegans_nn.studies.pool import run_trials
+from celegans_nn.studies.progress import StudyProgress
+from celegans_nn.studies.reading import load_study
+from celegans_nn.studies.spec import Study, shared_for
+from celegans_nn.studies.store import is_finished, load_results, read_record, write_atomic, write_tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUNS = Path("runs")
+
+
+def run_study(
+    spec_path: str | Path, preset: str | None = None, out: str | Path | None = None, workers: int | None = None
+) -> pd.DataFrame:
+    """Run every trial of a study that has not finished yet and return the table of results.
+
+    `spec_path`: the study's TOML file. `preset`: a table [presets.<name>] of it. `out`: the results folder,
+    by default runs/<name of the study>. `workers`: processes, by default one a core. Returns the table that
+    `load_results(out)` gives: one row a finished trial, sorted by trial hash, the same bytes on disk for any
+    number of workers, interrupted or not. A trial that fails is recorded with its error and the rest go on.
+
+    Raises SpecError (one line) for a wrong specification, before anything is written.
+    """
+    study = load_study(spec_path, preset)
+    folder = Path(out) if out is not None else RUNS / study.folder_name
+    return _run(study, folder, workers)
+
+
+def resume_study(folder: str | Path, workers: int | None = None) -> pd.DataFrame:
+    """Go on with a study that was interrupted, from its results folder. Finished trials are not run again."""
+    return _run(stored_study(folder), Path(folder), workers)
+
+
+def stored_study(folder: str | Path) -> Study:
+    """The study whose results a folder holds."""
+    folder = Path(folder)
+    if not (folder / "spec.toml").exists():
+        raise SpecError(f"{folder}: holds no study; give the folder that `celegans-nn study run` made")
+    about = folder / "study.json"
+    preset = json.loads(about.read_text(encoding="utf-8")).get("preset") if about.exists() else None
+    return load_study(folder / "spec.toml", preset)
+
+
+def failures(folder: Path, study: Study) -> dict[str, str]:
+    """What went wrong: description of the trial to its error."""
+    records = ((trial, read_record(folder, trial.hash)) for trial in study.trials)
+    return {trial.describe(): record.error for trial, record in records if record and record.error}
+
+
+def check_networks(study: Study) -> None:
+    """Build every network of the study once, so that one that cannot be is known before anything is written."""
+    from celegans_nn.studies.trial import make_network, make_trial_task
+
+    for spec in study.tasks:
+        task = make_trial_task(spec)
+        for network in study.networks:
+            try:
+                make_network(shared_for(network, spec.method), task, spec.seeds[0])
+            except CelegansError as error:
+                raise SpecError(f"{study.path}: network {network.label!r}: {one_line(error, 400)}") from None
+
+
+def _run(study: Study, folder: Path, workers: int | None) -> pd.DataFrame:
+    workers = _cores() if workers is None else workers
+    if workers < 1:
+        raise SpecError(f"workers = {one_line(workers)}: give at least 1 worker process")
+    check_networks(study)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        write_atomic(folder / "spec.toml", study.text)
+        about = {"name": study.name, "preset": study.preset, "spec": str(study.path)}
+        if study.path.resolve() != (folder / "spec.toml").resolve():
+            write_atomic(folder / "study.json", json.dumps(about, indent=1) + "\n")
+        todo = [trial for trial in study.trials if not is_finished(folder, trial)]
+        try:
+            with (
+                StudyProgress(study, todo, workers) as progress,
+                contextlib.closing(run_trials(folder, todo, workers)) as events,
+            ):
+                for event in events:
+                    progress.show(event, read_record(folder, event.trial.hash) if event.ended else None)
+        finally:
+            write_tables(folder, study)
+    return load_results(folder)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Refuse a second run into the same folder, which would run trials twice. The lock dies with the process."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with open(folder / ".lock", "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SpecError(f"{folder}: another run is writing here; wait for it, or choose another --out") from None
+        yield

@@ -1,0 +1,185 @@
+"""The results folder of a study: one atomic file a finished trial, and the tables made from them.
+
+spec.toml, study.json      what was asked (a copy of the file; its preset and first path)
+trials/<hash>.json         one trial: definition, row, curve, provenance, error
+trials/<hash>.safetensors  its trained weights
+results.csv, curves.csv    only what seed and spec determine, sorted by trial
+provenance.parquet         wall time, machine, versions and errors
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celegans_nn.errors import SpecError, one_line
+from celegans_nn.studies.spec import Study, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FIRST_COLUMNS = ("trial", "network", "task", "seed")
+CURVE_COLUMNS = (*FIRST_COLUMNS, "stage", "cost", "score")
+TEXT_COLUMNS = ("trial", "network", "task")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one trial. Exactly one of `row` and `error` is filled."""
+
+    trial: str
+    """The trial's hash."""
+    definition: Mapping[str, Any]
+    row: Mapping[str, Any] | None
+    """Column to value (text, whole number, float, bool or None) for results.csv, labels left out."""
+    curve: Sequence[tuple[str, int, float]]
+    """(stage, cost so far, score) of each point of the learning curve."""
+    provenance: Mapping[str, Any]
+    error: str | None = None
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file so that it is there whole or not at all: temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = data.encode() if isinstance(data, str) else data
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def trial_path(folder: Path, trial_hash: str, suffix: str = ".json") -> Path:
+    return folder / "trials" / f"{trial_hash}{suffix}"
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Store what became of a trial, in place of what stood there."""
+    write_atomic(trial_path(folder, record.trial), json.dumps(asdict(record), indent=1) + "\n")
+
+
+def read_record(folder: Path, trial_hash: str) -> Record | None:
+    """The stored record of a trial, or None. A file that is not one is refused with one line."""
+    path = trial_path(folder, trial_hash)
+    if not path.exists():
+        return None
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        record = Record(**{**stored, "curve": [(s, c, v) for s, c, v in stored["curve"]]})
+    except (ValueError, TypeError, KeyError) as error:
+        raise SpecError(f"{path}: is not a trial's record ({one_line(error)}); remove it to run it again") from None
+    return record
+
+
+def is_finished(folder: Path, trial: Trial) -> bool:
+    """Whether the trial has a row; a failed trial is not finished and is tried again."""
+    record = read_record(folder, trial.hash)
+    return record is not None and record.row is not None
+
+
+def read_records(folder: Path, study: Study) -> dict[Trial, Record]:
+    """The records of this study's trials that exist, sorted by trial hash."""
+    found = {}
+    for trial in sorted(study.trials, key=lambda t: t.hash):
+        record = read_record(folder, trial.hash)
+        if record is not None:
+            found[trial] = record
+    return found
+
+
+def write_tables(folder: Path, study: Study) -> None:
+    """Make results.csv, curves.csv and provenance.parquet from the trials' files."""
+    import pandas as pd
+
+    records = read_records(folder, study)
+    rows: list[dict[str, Any]] = []
+    points: list[tuple[Any, ...]] = []
+    provenance: list[dict[str, Any]] = []
+    for trial, record in records.items():
+        first = dict(zip(FIRST_COLUMNS, _key(trial), strict=True))
+        provenance.append({**first, **record.provenance, "error": record.error})
+        if record.row is not None:
+            rows.append({**first, **record.row})
+            points.extend((*_key(trial), *point) for point in record.curve)
+    columns = list(FIRST_COLUMNS) + sorted_columns(rows)
+    write_atomic(folder / "results.csv", csv_text(columns, ([row.get(c) for c in columns] for row in rows)))
+    write_atomic(folder / "curves.csv", csv_text(CURVE_COLUMNS, points))
+    buffer = io.BytesIO()
+    pd.DataFrame(provenance).to_parquet(buffer, index=False)
+    write_atomic(folder / "provenance.parquet", buffer.getvalue())
+
+
+def _key(trial: Trial) -> tuple[str, str, str, int]:
+    return trial.hash, trial.network.label, trial.task.label, trial.seed
+
+
+def sorted_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Every column that any row has, each row's own order kept, and what only some rows have after it.
+
+    >>> sorted_columns([{"a": 1, "speed": 2, "total": 3}, {"a": 1, "accuracy": 2, "total": 3}])
+    ['a', 'speed', 'accuracy', 'total']
+    """
+    columns: list[str] = []
+    for row in rows:
+        place = 0
+        for column in row:
+            if column in FIRST_COLUMNS:
+                continue
+            if column in columns:
+                place = columns.index(column) + 1
+            else:
+                columns.insert(place, column)
+                place += 1
+    return columns
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """CSV with floats by repr (the shortest text that reads back to the same bits) and None as nothing.
+
+    >>> csv_text(["a", "b"], [[0.1, None], ["x, y", True]])
+    'a,b\\n0.1,\\n"x, y",true\\n'
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def load_results(folder: str | Path) -> pd.DataFrame:
+    """The table of a study's finished trials, one row each, sorted by trial hash.
+
+    `folder` is the study's results folder (runs/<name>). Columns: trial, network, task, seed, what defines
+    the network and the training, scores, and cost by stage, in total and as a share of Schmidgall et al.'s
+    (2022) pretraining. Raises SpecError where there are no results.
+    """
+    import pandas as pd
+
+    path = Path(folder) / "results.csv"
+    if not path.exists():
+        raise SpecError(f"{path}: not there; give the folder of a study that was run (celegans-nn study run)")
+    if not path.read_text(encoding="utf-8").count("\n") > 1:
+        return pd.DataFrame(columns=list(FIRST_COLUMNS))
+    types = dict.fromkeys(TEXT_COLUMNS, str)
+    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)

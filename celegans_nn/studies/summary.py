@@ -1,0 +1,159 @@
+"""A study's results arranged for reading: which networks, which points, which numbers. No text, no layout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from celegans_nn.studies.curves_figure import Curve
+from celegans_nn.studies.spec import NetworkSpec, Study, TaskSpec, Trial
+from celegans_nn.studies.store import Record
+from celegans_nn.studies.trial import make_trial_task, wirings
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The number by which a task is judged in the report."""
+
+    name: str
+    unit: str
+    """"" for a share."""
+    columns: Mapping[str, str]
+    """When ("untrained", "after_pretraining", "final") to the column of the results."""
+    digits: int = 3
+
+    def text(self, value: float | None) -> str:
+        return "–" if value is None or not np.isfinite(value) else f"{value:.{self.digits}f}".replace("-", "−")
+
+    def with_unit(self, value: float | None) -> str:
+        return self.text(value) + (f" {self.unit}" if self.unit else "")
+
+
+SPEED = Metric(
+    "mean forward speed", "m/s",
+    {when: f"{when}_forward_speed" for when in ("untrained", "after_pretraining", "final")},
+)  # fmt: skip
+ACCURACY = Metric("test accuracy", "", {when: when for when in ("untrained", "after_pretraining", "final")})
+
+
+@dataclass(frozen=True)
+class Point:
+    """One finished trial, as the report shows it."""
+
+    trial: Trial
+    row: Mapping[str, Any]
+
+    def at(self, metric: Metric, when: str) -> float | None:
+        value = self.row.get(metric.columns[when])
+        return None if value is None else float(value)
+
+
+@dataclass(frozen=True)
+class NetworkResults:
+    """Every finished trial of one network (all its rewirings and seeds) on one task."""
+
+    label: str
+    group: str
+    """"worm", "control" or "baseline"."""
+    network: NetworkSpec
+    points: tuple[Point, ...]
+
+    def values(self, metric: Metric, when: str = "final") -> list[float]:
+        found = (p.at(metric, when) for p in self.points)
+        return [v for v in found if v is not None and np.isfinite(v)]
+
+    @property
+    def graphs(self) -> int:
+        return len({p.trial.network.control_seed for p in self.points})
+
+
+@dataclass(frozen=True)
+class TaskResults:
+    """One task's results, networks in the order of the spec."""
+
+    task: TaskSpec
+    kind: str
+    """"locomotion" or "classification"."""
+    metric: Metric
+    networks: tuple[NetworkResults, ...]
+    curves: tuple[Curve, ...]
+
+    @property
+    def points(self) -> list[Point]:
+        return [p for n in self.networks for p in n.points]
+
+    @cached_property
+    def cost_unit(self) -> str:
+        return "environment steps" if self.kind == "locomotion" else "images seen"
+
+
+def group_of(network: NetworkSpec) -> str:
+    if network.baseline is not None:
+        return "baseline"
+    return "worm" if network.control == "none" else "control"
+
+
+def original_of(network: NetworkSpec, study: Study) -> NetworkSpec | None:
+    """The study's network that differs from this control in nothing but the wiring."""
+    for other in study.networks:
+        same = replace(network, label=other.label, control="none", control_seed=other.control_seed, scope=other.scope)
+        if other.control == "none" and other.baseline is None and same == other:
+            return other
+    return None
+
+
+def summarise(study: Study, records: Mapping[Trial, Record]) -> list[TaskResults]:
+    """One `TaskResults` a task of the study, from the records of its finished trials."""
+    return [_task_results(study, task, records) for task in study.tasks]
+
+
+def _task_results(study: Study, task: TaskSpec, records: Mapping[Trial, Record]) -> TaskResults:
+    kind = make_trial_task(task).kind
+    mine = [(t, r) for t, r in records.items() if t.task == task and r.row is not None]
+    networks, curves = [], []
+    for label in dict.fromkeys(n.label for n in study.networks):
+        spec = next(n for n in study.networks if n.label == label)
+        members = sorted(
+            ((t, r) for t, r in mine if t.network.label == label), key=lambda m: (m[0].network.control_seed, m[0].seed)
+        )
+        points = tuple(Point(t, r.row or {}) for t, r in members)
+        networks.append(NetworkResults(label, group_of(spec), spec, points))
+        curves += [_curve(label, group_of(spec), r.curve) for _, r in members if r.curve]
+    return TaskResults(task, kind, SPEED if kind == "locomotion" else ACCURACY, tuple(networks), tuple(curves))
+
+
+def _curve(label: str, group: str, points: Sequence[tuple[str, int, float]]) -> Curve:
+    stage, cost, score = zip(*points, strict=True)
+    return Curve(label, group, np.array(cost, dtype=float), np.array(score, dtype=float), stage)
+
+
+def best_swimmer(results: Sequence[TaskResults]) -> tuple[Point, TaskResults] | None:
+    """The fastest trained body among the worm's own wirings (among all networks where none has it)."""
+    candidates = [
+        (value, group == "worm", point, result)
+        for result in results
+        if result.kind == "locomotion"
+        for group, point in ((n.group, p) for n in result.networks for p in n.points)
+        if (value := point.at(result.metric, "final")) is not None and np.isfinite(value)
+    ]
+    if not candidates:
+        return None
+    _, _, point, result = max(candidates, key=lambda c: (c[1], c[0]))
+    return point, result
+
+
+def shallow_networks(results: Sequence[TaskResults]) -> list[tuple[int, int]]:
+    """(ticks, ticks needed) of every wired network whose control step is too short for its longest shortest path."""
+    from celegans_nn.networks import default_interface, ticks_to_reach
+
+    found = []
+    for network in {p.trial.network for r in results for p in r.points if p.trial.network.baseline is None}:
+        worm = wirings(network)[1]
+        needed = ticks_to_reach(worm, default_interface(worm, 1, 1))
+        if network.ticks < needed:
+            found.append((network.ticks, needed))
+    return found

@@ -1,0 +1,147 @@
+"""One trial from its definition to its scores: wiring -> rewire -> build -> task -> train."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.sources import load_connectome
+from celegans_nn.rewiring import rewire
+from celegans_nn.studies.spec import NetworkSpec, TaskSpec, Trial, canonical_json
+from celegans_nn.studies.store import trial_path
+
+if TYPE_CHECKING:
+    from torch import nn
+
+S22_PRETRAINING_STEPS = 200_000_000
+"""Environment steps: 1000 epochs x population 200 x 1000 steps (Schmidgall et al. 2022, pretraining alone)."""
+
+WIRING_COLUMNS = (
+    "source", "circuit", "muscles", "polarity", "control", "control_seed", "scope", "neuron", "unknown_sign",
+    "gap_junctions", "ticks", "dt_ms", "encoder", "decoder", "hidden", "share",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial gives: a row of results.csv (labels left out), its learning curve, and the trained network."""
+
+    row: Mapping[str, Any]
+    curve: list[tuple[str, int, float]]
+    """(stage, cost so far over all stages, score)."""
+    net: nn.Module
+
+
+def run_trial(
+    trial: Trial, folder: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> TrialResult:
+    """Build the trial's network, train it, and collect what came out.
+
+    With a `folder` the trained weights go to trials/<hash>.safetensors there. `progress(done, total)` is
+    called in units of cost.
+    """
+    from celegans_nn.training import train
+    from celegans_nn.training.checkpoint import save_weights
+
+    task = make_trial_task(trial.task)
+    net = make_network(trial.network, task, trial.seed)
+    result = train(
+        net, task, method=trial.task.method, seed=trial.seed, budget=trial.task.budget,
+        options=dict(trial.task.options), progress=progress,
+    )  # fmt: skip
+    if folder is not None:
+        weights = trial_path(folder, trial.hash, ".safetensors")
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        save_weights(result.net, weights)
+    curve = [(str(p.stage), int(p.cost), float(p.score)) for p in result.curve]
+    return TrialResult(_row(trial, task, result), curve, result.net)
+
+
+def trained_network(trial: Trial, folder: Path) -> nn.Module:
+    """The network that a finished trial left in a results folder, with its trained weights."""
+    from celegans_nn.networks import Network
+    from celegans_nn.training.checkpoint import load_weights
+
+    net = make_network(trial.network, make_trial_task(trial.task), trial.seed)
+    if trial.task.method.endswith("ga") and isinstance(net, Network):
+        net = net.unshared()  # the genetic algorithm gives every synapse its own weight
+    load_weights(net, trial_path(folder, trial.hash, ".safetensors"))
+    return net
+
+
+def make_trial_task(task: TaskSpec) -> Any:
+    """The task itself."""
+    from celegans_nn.tasks import make_task
+
+    return make_task(task.name, **task.task)
+
+
+def make_network(spec: NetworkSpec, task: Any, seed: int) -> nn.Module:
+    """The untrained network of a spec for a task; `seed` draws encoder and decoder, or a baseline's weights."""
+    from celegans_nn.networks import baseline, build, default_interface
+
+    if spec.baseline is not None:
+        assert spec.like is not None
+        return baseline(spec.baseline, like=make_network(spec.like, task, seed), seed=seed)  # type: ignore[arg-type]
+    worm = wirings(spec)[1]
+    interface = default_interface(worm, task.observations, task.actions, spec.encoder, spec.decoder, spec.hidden)
+    return build(
+        worm, spec.neuron, interface, unknown_sign=spec.unknown_sign, gap_junctions=spec.gap_junctions,
+        share=spec.share, ticks=spec.ticks, dt_ms=spec.dt_ms, seed=seed,
+    )  # fmt: skip
+
+
+def wirings(spec: NetworkSpec) -> tuple[Connectome, Connectome]:
+    """(the worm's wiring, the wiring that this network has): equal unless the spec names a control."""
+    return _wirings(canonical_json(spec.definition()))
+
+
+@lru_cache(maxsize=64)
+def _wirings(definition: str) -> tuple[Connectome, Connectome]:
+    spec = NetworkSpec.from_definition(json.loads(definition))
+    circuit = None if spec.circuit == "all" else spec.circuit
+    worm = load_connectome(spec.source, circuit=circuit, muscles=spec.muscles, polarity=spec.polarity)
+    if spec.control == "none":
+        return worm, worm
+    return worm, rewire(worm, spec.control, seed=spec.control_seed, scope=spec.scope)
+
+
+def _row(trial: Trial, task: Any, result: Any) -> dict[str, Any]:
+    """Only what seed and spec determine: the definition, the scores, the cost."""
+    from celegans_nn.networks import count_parameters
+
+    network = trial.network
+    wired = network.baseline is None
+    row: dict[str, Any] = {"baseline": network.baseline}
+    definition = network.definition()
+    row |= {column: definition.get(column) if wired else None for column in WIRING_COLUMNS}
+    row |= _counts(network) | {"parameters": count_parameters(result.net)}
+    row |= {"method": trial.task.method, "budget": trial.task.budget}
+    row |= {"task_options": canonical_json(dict(trial.task.task)), "options": canonical_json(dict(trial.task.options))}
+    first = ("untrained", "after_pretraining", "final")
+    scores = {key: float(value) for key, value in result.scores.items()}
+    row |= {key: scores.get(key) for key in first}
+    row |= {key: value for key, value in sorted(scores.items()) if key not in first}
+    stages = {key: int(value) for key, value in result.cost.items() if key != "total"}
+    row |= {f"cost_{stage}": value for stage, value in stages.items()} | {"cost_total": int(result.cost["total"])}
+    # Schmidgall et al.'s steps are a body's; samples of a data set do not compare
+    locomotion = task.kind == "locomotion"
+    row["share_of_s22"] = row["cost_total"] / S22_PRETRAINING_STEPS if locomotion else None
+    return row
+
+
+def _counts(network: NetworkSpec) -> dict[str, Any]:
+    if network.baseline is not None:
+        return dict.fromkeys(("wiring", "cells", "chemical_edges", "gap_pairs"))
+    worm = wirings(network)[1]
+    return {
+        "wiring": worm.fingerprint[:12],
+        "cells": len(worm),
+        "chemical_edges": len(worm.chemical_edges.pre),
+        "gap_pairs": len(worm.electrical_edges.pre),
+    }

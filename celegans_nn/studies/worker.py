@@ -1,0 +1,91 @@
+"""A worker process: reads trials from its standard input, runs them one by one, stores each as it ends.
+
+Run as `python -m celegans_nn.studies.worker`. One JSON object a line either way: in comes
+{"folder", "definition"}; out go {"done", "total"} while a trial runs and {"ended": hash} after it is stored.
+JSON over pipes keeps pickle out and the caller's main module unread, so that `run_study` works the same from
+a script, a notebook and the command line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from celegans_nn.errors import CelegansError, one_line
+from celegans_nn.studies.spec import Trial
+from celegans_nn.studies.store import Record, write_record
+
+REPORT_EVERY_S = 0.2
+
+
+def main() -> None:
+    """Serve trials until the standard input closes."""
+    messages = _own_standard_output()
+    import torch
+
+    torch.set_num_threads(1)  # the order of a sum depends on the number of threads
+    for line in sys.stdin:
+        order = json.loads(line)
+        trial_hash = serve(Path(order["folder"]), order["definition"], _throttled(messages))
+        _send(messages, {"ended": trial_hash})
+
+
+def serve(folder: Path, definition: Mapping[str, Any], progress: Callable[[int, int], None] | None = None) -> str:
+    """Run one trial and store what became of it, a failure too. Returns the trial's hash."""
+    from celegans_nn.studies.machine import machine, versions
+    from celegans_nn.studies.trial import run_trial
+
+    trial = Trial.from_definition(definition)
+    started = time.time()
+    row, curve, error, trace = None, [], None, None
+    try:
+        result = run_trial(trial, folder, progress)
+        row, curve = result.row, result.curve
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise  # the study was stopped: nothing is known about this trial
+    except Exception as failure:
+        error = one_line(failure if isinstance(failure, CelegansError) else f"{type(failure).__name__}: {failure}", 500)
+        trace = traceback.format_exc()
+    provenance = {
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "wall_time_s": round(time.time() - started, 3),
+        **machine(),
+        **{f"version_{package}": version for package, version in versions().items()},
+        "traceback": trace,
+    }
+    write_record(folder, Record(trial.hash, trial.definition(), row, curve, provenance, error))
+    return trial.hash
+
+
+def _own_standard_output() -> TextIO:
+    """The pipe to the parent; whatever a library prints goes to the standard error instead."""
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return pipe
+
+
+def _send(messages: TextIO, message: Mapping[str, Any]) -> None:
+    messages.write(json.dumps(message) + "\n")
+    messages.flush()
+
+
+def _throttled(messages: TextIO) -> Callable[[int, int], None]:
+    last = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > REPORT_EVERY_S:
+            last = time.monotonic()
+            _send(messages, {"done": int(done), "total": int(total)})
+
+    return progress
+
+
+if __name__ == "__main__":
+    main()
