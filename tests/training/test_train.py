@@ -59,13 +59,13 @@ def test_the_same_seed_trains_the_same_bits_and_another_seed_others(method):
 
 
 def test_training_leaves_the_network_it_was_given_and_the_global_random_states_alone():
-    task, rng = make_task("digits"), np.random.get_state()[1].copy()
+    task, rng = make_task("digits"), np.random.get_state()[1].copy()  # noqa: NPY002
     net, state = network(task, "rate"), torch.random.get_rng_state()
     before = values(net)
     train(net, task, method="bptt", seed=0, budget=128)
     assert all(torch.equal(before[n], after) for n, after in values(net).items())
     assert torch.equal(state, torch.random.get_rng_state())
-    assert np.array_equal(rng, np.random.get_state()[1])
+    assert np.array_equal(rng, np.random.get_state()[1])  # noqa: NPY002
 
 
 @pytest.mark.parametrize("method", ["es", "ga", "bptt"])
