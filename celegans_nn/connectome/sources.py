@@ -195,15 +195,14 @@ def _whole(source: str) -> Connectome:
     """The whole table, signed; read once a process (a Connectome cannot be edited)."""
     cells, more = _haspel_cells() if source == "haspel2012" else _worm_cells(source)
     index = {name: i for i, name in enumerate(cells["name"].tolist())}
-    _, rows = read_table(f"{source}.csv")
-    ends = np.array([(index[row[0]], index[row[1]]) for row in rows], dtype=np.int32)
-    weight = np.array([row[3] for row in rows], dtype=np.float64)
-    chemical = np.array([row[2] == "chemical" for row in rows])
-    pre, post = ends[chemical].T
-    if source == "haspel2012":
-        sign = np.array([row[4] for row in rows], dtype=np.int8)[chemical]
+    first, second, kind, weights, *signs = zip(*read_table(f"{source}.csv")[1], strict=True)
+    pre, post = (np.fromiter(map(index.__getitem__, ends), np.int32, len(kind)) for ends in (first, second))
+    weight = np.fromiter(map(float, weights), np.float64, len(kind))
+    chemical = np.array(kind) == "chemical"
+    if signs:
+        sign = np.array(signs[0], dtype=np.int8)[chemical]
     else:
-        sign = transmitter_signs(cells["transmitter"])[pre]
+        sign = transmitter_signs(cells["transmitter"])[pre[chemical]]
     facts = {
         "source": source,
         "what": SOURCES[source].what,
@@ -215,8 +214,8 @@ def _whole(source: str) -> Connectome:
     }
     return Connectome(
         cells,
-        ChemicalEdges(pre, post, weight[chemical], sign),
-        ElectricalEdges(ends[~chemical, 0], ends[~chemical, 1], weight[~chemical]),
+        ChemicalEdges(pre[chemical], post[chemical], weight[chemical], sign),
+        ElectricalEdges(pre[~chemical], post[~chemical], weight[~chemical]),
         json.dumps(facts),
     )
 
@@ -271,5 +270,8 @@ def table_bytes(name: str) -> bytes:
 @cache
 def read_table(name: str) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a shipped table, all text. Shared by every caller: do not edit it."""
-    header, *rows = csv.reader(io.StringIO(table_bytes(name).decode()))
+    text = table_bytes(name).decode()
+    # most tables need no quotes, and splitting is three times as fast as csv.reader
+    lines = csv.reader(io.StringIO(text)) if '"' in text else (line.split(",") for line in text.splitlines())
+    header, *rows = lines
     return header, rows
