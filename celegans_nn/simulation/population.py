@@ -16,20 +16,17 @@ import torch
 from mujoco.batch import Batch, SimulationError
 
 from celegans_nn.errors import TaskError
-from celegans_nn.simulation.policies import Policy, stack_policies
+from celegans_nn.simulation.policies import Policy, PolicyStack, stack_policies
 from celegans_nn.tasks.task import Array, LocomotionTask, whole_number
 
-__all__ = ["ControlStep", "Episodes", "Policy", "PopulationSimulator", "evaluate_population", "stack_policies"]
-
-# MuJoCo answers a non-finite state by resetting it and counting a warning: these are the ones that do.
-_FATAL = [
-    int(warning)
-    for warning in (
-        mujoco.mjtWarning.mjWARN_BADQPOS,
-        mujoco.mjtWarning.mjWARN_BADQVEL,
-        mujoco.mjtWarning.mjWARN_BADQACC,
-        mujoco.mjtWarning.mjWARN_BADCTRL,
-    )
+__all__ = [
+    "ControlStep",
+    "Episodes",
+    "Policy",
+    "PolicyStack",
+    "PopulationSimulator",
+    "evaluate_population",
+    "stack_policies",
 ]
 
 
@@ -77,6 +74,7 @@ class PopulationSimulator:
         self.n = whole_number(task.name, "individuals", n, 1, 10**7)
         # persistent: sensors made current at the end of a step are the start of the next one, at no cost
         self.bodies = Batch(task.model, self.n, whole_number(task.name, "threads", threads, 1, 1024), True)
+        self._unfit = np.zeros(self.n, dtype=bool)
         self._stage = int(mujoco.mjtStage.mjSTAGE_VEL if task.current_sensors else mujoco.mjtStage.mjSTAGE_NONE)
 
     def evaluate(self, policy: Policy, seeds: Sequence[int], episode_steps: int | None = None) -> Episodes:
@@ -108,7 +106,11 @@ class PopulationSimulator:
         self.bodies.qpos[:], self.bodies.qvel[:] = qpos, qvel
         if self.task.current_sensors:
             self.bodies.bind("sensordata")
-        self.bodies.forward()
+        self._unfit = np.zeros(self.n, dtype=bool)
+        try:
+            self.bodies.forward()
+        except SimulationError as error:
+            self._unfit[error.ids] = True
 
     def control_steps(self, policy: Policy, length: int) -> Iterator[ControlStep]:
         """Run the loop from the present state, yielding after each control step; the caller reads `bodies`.
@@ -125,7 +127,7 @@ class PopulationSimulator:
                 y, state = policy(observed, state)
                 outputs = y.numpy()
             actions = np.clip(task.squash(outputs), -1.0, 1.0)
-            usable = np.isfinite(actions).all(axis=1)
+            usable = np.isfinite(actions).all(axis=1) & ~self._unfit
             moving = running & usable
             bodies.ctrl[:] = np.where(moving[:, None], actions, 0.0)
             before = task.before(bodies)
@@ -144,8 +146,9 @@ class PopulationSimulator:
                 self.bodies.step(ids, nstep=self.task.frame_skip, stage=self._stage)
         except SimulationError as error:  # these kept their state, the others ran to completion
             broken[error.ids] = True
-        broken |= self.bodies.warning[:, _FATAL, 1].any(axis=1)
-        return broken
+        # MuJoCo answers a non-finite state by resetting it, and a lack of memory by leaving out constraints: what it
+        # counts as a warning is an episode that means nothing from there on
+        return broken | self.bodies.warning[:, :, 1].any(axis=1)
 
     def _length(self, episode_steps: int | None) -> int:
         if episode_steps is None:
@@ -167,6 +170,6 @@ def evaluate_population(
     episode_steps: control steps of an episode; the task's own where None.
     threads: physics threads; the result is the same for any number.
 
-    To evaluate again and again, keep a `PopulationSimulator`.
+    To evaluate again and again, keep a `PopulationSimulator` and a `PolicyStack`.
     """
     return PopulationSimulator(task, len(seeds), threads).evaluate(policy, seeds, episode_steps)
