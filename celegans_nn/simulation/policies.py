@@ -49,6 +49,7 @@ class PolicyStack:
         shared = {name: value for name, value in own.items() if name not in parameters}
         constants = [value.detach() for value in (*parameters.values(), *shared.values())]
         names = (tuple(parameters), tuple(shared))
+        layout = (_layout(constants), self.net.training)
         bound: dict[Any, Any] = {}
 
         @torch.no_grad()
@@ -57,7 +58,7 @@ class PolicyStack:
                 raise NetworkError(f"{len(x)} rows of observations for {individuals} individuals; give one row each")
             tensors, frame = _Frame.of(state)
             variables = [x, *tensors]
-            key = (names, frame, tuple((v.shape, v.stride(), v.dtype) for v in variables))
+            key = (names, frame, layout, _layout(variables))
             if key not in bound:
                 if key not in self._tapes and len(self._tapes) < MOST_TAPES:
                     return self._record(key, constants, variables)
@@ -73,7 +74,7 @@ class PolicyStack:
         return policy
 
     def _record(self, key: Any, constants: list[Tensor], variables: list[Tensor]) -> tuple[Tensor, Any]:
-        names, frame, _ = key
+        names, frame, *_ = key
         after = frame
 
         def run(constants: list[Tensor], variables: list[Tensor]) -> list[Tensor]:
@@ -117,6 +118,11 @@ class _Frame(NamedTuple):
 
 
 _TENSOR = object()
+
+
+def _layout(tensors: list[Tensor]) -> tuple[Any, ...]:
+    """What of the tensors decides which operations run on them."""
+    return tuple((tensor.shape, tensor.stride(), tensor.dtype) for tensor in tensors)
 
 
 def _run(

@@ -123,9 +123,13 @@ class PopulationSimulator:
             if not running.any():
                 return
             with torch.inference_mode():
-                observed = torch.from_numpy(task.observe(bodies).astype(np.float32))
-                y, state = policy(observed, state)
+                y, state = policy(self._observed(), state)
                 outputs = y.numpy()
+            if outputs.shape != (self.n, len(task.actions)):
+                raise TaskError(
+                    f"the policy gave outputs of shape {list(outputs.shape)} for {self.n} individuals with "
+                    f"{len(task.actions)} actions; {task.name} needs [{self.n}, {len(task.actions)}]"
+                )
             actions = np.clip(task.squash(outputs), -1.0, 1.0)
             usable = np.isfinite(actions).all(axis=1) & ~self._unfit
             moving = running & usable
@@ -136,6 +140,10 @@ class PopulationSimulator:
             failed = running & (~usable | broken | ~np.isfinite(rewards))
             yield ControlStep(outputs, actions, rewards, running, failed)
             running = running & ~failed & ~terminated
+
+    def _observed(self) -> torch.Tensor:
+        with np.errstate(over="ignore"):  # a body about to fail may be too fast for float32
+            return torch.from_numpy(self.task.observe(self.bodies).astype(np.float32))
 
     def _step(self, moving: Array) -> Array:
         """Advance the bodies in `moving` by one control step; [P] bool, whose physics broke down."""
