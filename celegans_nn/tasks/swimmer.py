@@ -16,7 +16,6 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
-from celegans_nn.errors import TaskError, nearest, one_line
 from celegans_nn.tasks.task import Array, Bodies, tanh_actions, whole_number
 
 LINK_LENGTH = 0.1
@@ -31,9 +30,6 @@ HEADING_X = np.pi / 2
 """rad; the head lies at -y in its own frame, so a quarter turn points it along +x."""
 ANGLE_NOISE = 0.1
 """rad; joint angles start uniformly within this of a straight body."""
-DRIVE_STEPS = 60
-"""control steps; period of NCAP's head oscillator, 1.8 s."""
-DRIVES = ("none", "square")
 FAILURE_REWARD = -1.0
 """m/s; ten link lengths a second backwards, more than a swimmer reaches."""
 
@@ -79,7 +75,6 @@ class Swimmer:
 
     n_links: int
     episode_steps: int
-    head_drive: str
     name: str
     observations: tuple[str, ...]
     actions: tuple[str, ...]
@@ -100,14 +95,10 @@ class Swimmer:
 
     def observe(self, bodies: Bodies) -> Array:
         """dm_control's observation without the target: joint angles (rad), then for each link its velocity
-        in its own frame, x and y (m/s) and rotation (rad/s); then the head oscillator where there is one."""
+        in its own frame, x and y (m/s) and rotation (rad/s)."""
         sensors = bodies.sensordata.reshape(len(bodies.qpos), self.n_links, 6)
         velocities = sensors[:, :, (0, 1, 5)].reshape(len(sensors), -1)
-        seen = [bodies.qpos[:, 3:], velocities]
-        if self.head_drive == "square":
-            step = np.rint(bodies.time / self.control_dt).astype(np.int64)
-            seen.append(np.where(step % DRIVE_STEPS < DRIVE_STEPS // 2, 1.0, -1.0).reshape(-1, 1))
-        return np.concatenate(seen, axis=1)
+        return np.concatenate((bodies.qpos[:, 3:], velocities), axis=1)
 
     def before(self, bodies: Bodies) -> Array:
         """Nothing: the reward is read from the new state alone."""
@@ -142,12 +133,8 @@ class Swimmer:
         return -bodies.sensordata[:, 1]  # the head lies at -y of its own frame; a new array
 
 
-def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS, head_drive: str = "none") -> Swimmer:
+def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS) -> Swimmer:
     """The swimmer of `n_links` (2 to 25) with episodes of `episode_steps` control steps of 0.03 s.
-
-    `head_drive` "square" adds an observation, `head_oscillator`, that is +1 and -1 by turns for 30 control steps
-    each, as NCAP's does; every network is given it alike. With "none" a rhythm must come from the network and
-    its loop through the body.
 
     >>> task = make_swimmer()
     >>> task.name, len(task.observations), task.actions
@@ -155,16 +142,13 @@ def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS, head_driv
     """
     n_links = whole_number("swimmer", "n_links", n_links, 2, 25)
     episode_steps = whole_number("swimmer", "episode_steps", episode_steps, 1, 10**9)
-    if head_drive not in DRIVES:
-        raise TaskError(f"swimmer: unknown head_drive {one_line(head_drive)!r}; {nearest(str(head_drive), DRIVES)}")
     joints = tuple(f"joint_{k}" for k in range(1, n_links))
     velocities = tuple(f"link_{k}_{what}" for k in range(n_links) for what in ("vx", "vy", "wz"))
     return Swimmer(
         n_links=n_links,
         episode_steps=episode_steps,
-        head_drive=head_drive,
         name=f"swimmer{n_links}",
-        observations=joints + velocities + (("head_oscillator",) if head_drive == "square" else ()),
+        observations=joints + velocities,
         actions=joints,
         model=mujoco.MjModel.from_xml_string(swimmer_mjcf(n_links)),
     )
