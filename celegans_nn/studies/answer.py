@@ -76,20 +76,27 @@ def _learned(metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
 
 
 def _against_controls(study: Study, metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
-    by_label = {n.label: n for n in networks}
-    said = []
+    """One sentence for each of the worm's networks that has rewired controls."""
+    against: dict[str, list[NetworkResults]] = {}
     for control in networks:
-        if control.group != "control" or (original := original_of(control.network, study)) is None:
-            continue
-        worm = by_label.get(original.label)
-        if worm is None:
-            continue
-        mine, theirs = worm.values(metric), control.values(metric)
-        said.append(
-            f"{worm.label} ({_list(metric, mine)}) against {control.label} ({_list(metric, theirs)}): "
-            f"{_order(mine, theirs, 'the worm')}."
-        )
+        if control.group == "control" and (original := original_of(control.network, study)) is not None:
+            against.setdefault(original.label, []).append(control)
+    said = []
+    for worm in networks:
+        if worm.label in against:
+            relations = (_relation(metric, worm, control) for control in against[worm.label])
+            said.append(f"{worm.label} ({_list(metric, worm.values(metric))}) {_join(list(relations))}.")
     return said
+
+
+def _relation(metric: Metric, worm: NetworkResults, control: NetworkResults) -> str:
+    mine, theirs = worm.values(metric), control.values(metric)
+    other = f"{control.label} ({_list(metric, theirs)})"
+    if min(mine) > max(theirs):
+        return f"lies above {other} in every trial"
+    if max(mine) < min(theirs):
+        return f"lies below {other} in every trial"
+    return f"overlaps with {other}"
 
 
 def _realism(study: Study, metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
@@ -172,12 +179,8 @@ def _limits(results: Sequence[TaskResults]) -> list[str]:
 # -- small sentences -------------------------------------------------------------------------------------------
 
 
-def _order(mine: Sequence[float], theirs: Sequence[float], who: str) -> str:
-    if min(mine) > max(theirs):
-        return f"every point of {who} is higher"
-    if max(mine) < min(theirs):
-        return f"every point of {who} is lower"
-    return "the points overlap"
+def _join(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def _span(metric: Metric, values: Sequence[float]) -> str:

@@ -45,15 +45,24 @@ def draw_all(networks: Sequence[str], curves: Sequence[Curve], unit: str, score_
     columns = min(4, len(networks))
     rows = -(-len(networks) // columns)
     with figure_style():
-        figure = Figure(figsize=(2.9 * columns, 2.3 * rows), layout="constrained")
+        width, height = 2.7 * columns + 0.5, 2.2 * rows + 0.5
+        figure = Figure(figsize=(width, height))
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+        figure.subplots_adjust(
+            left=0.8 / width,
+            right=1 - 0.15 / width,
+            bottom=0.7 / height,
+            top=1 - 0.3 / height,
+            wspace=0.24,
+            hspace=0.42,
+        )
         for axes, network in zip(grid.flat, networks, strict=False):
             _panel(axes, network, curves)
             axes.tick_params(labelbottom=True, labelleft=True)
         for axes in list(grid.flat)[len(networks) :]:
             axes.set_visible(False)
-        figure.supxlabel(unit, fontsize=9)
-        figure.supylabel(score_name, fontsize=9)
+        figure.text(0.5, 0.15 / height, unit, ha="center")
+        figure.text(0.15 / width, 0.5, score_name, va="center", rotation=90)
     return figure
 
 

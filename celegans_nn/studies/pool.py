@@ -19,6 +19,7 @@ from celegans_nn.errors import one_line
 from celegans_nn.studies.spec import Trial
 from celegans_nn.studies.store import Record, write_record
 
+WORKER = (sys.executable, "-m", "celegans_nn.studies.worker")
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
@@ -146,7 +147,7 @@ def _start(complaints: IO[str]) -> subprocess.Popen[str]:
     root = str(Path(celegans_nn.__file__).resolve().parent.parent)
     path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     return subprocess.Popen(
-        [sys.executable, "-m", "celegans_nn.studies.worker"],
+        WORKER,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, encoding="utf-8",
         env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
         start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers in order

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 FIRST_COLUMNS = ("trial", "network", "task", "seed")
 CURVE_COLUMNS = (*FIRST_COLUMNS, "stage", "cost", "score")
-TEXT_COLUMNS = ("trial", "network", "task")
+TEXT_COLUMNS = ("trial", "network", "task", "wiring")
+"""Never read as numbers, even where they look like one (a fingerprint such as 12345e678901)."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def sorted_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Every column that any row has, each row's own order kept, and what only some rows have after it.
 
     >>> sorted_columns([{"a": 1, "speed": 2, "total": 3}, {"a": 1, "accuracy": 2, "total": 3}])
-    ['a', 'speed', 'accuracy', 'total']
+    ['a', 'accuracy', 'speed', 'total']
     """
     columns: list[str] = []
     for row in rows:
@@ -179,7 +180,28 @@ def load_results(folder: str | Path) -> pd.DataFrame:
     path = Path(folder) / "results.csv"
     if not path.exists():
         raise SpecError(f"{path}: not there; give the folder of a study that was run (celegans-nn study run)")
-    if not path.read_text(encoding="utf-8").count("\n") > 1:
-        return pd.DataFrame(columns=list(FIRST_COLUMNS))
-    types = dict.fromkeys(TEXT_COLUMNS, str)
-    return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""], dtype=types)
+    with open(path, newline="", encoding="utf-8") as file:
+        columns, *rows = csv.reader(file)
+    values = {column: [row[k] for row in rows] for k, column in enumerate(columns)}
+    text = {c: [t or None for t in values[c]] for c in TEXT_COLUMNS if c in values}
+    return pd.DataFrame({c: text.get(c) or _typed(v) for c, v in values.items()})
+
+
+def _typed(texts: Sequence[str]) -> list[Any]:
+    """A column's values from their text: whole numbers, floats (to the same bits), true and false, or text.
+
+    >>> _typed(["1", "2"]), _typed(["0.1", ""]), _typed(["true", "false"]), _typed(["a", ""])
+    ([1, 2], [0.1, nan], [True, False], ['a', None])
+    """
+    there = [text for text in texts if text]
+    if there and set(there) <= {"true", "false"}:
+        return [text == "true" if text else None for text in texts]
+    try:
+        whole = [int(text) for text in there]
+        return whole if len(whole) == len(texts) else [float(text) if text else float("nan") for text in texts]
+    except ValueError:
+        pass
+    try:
+        return [float(text) if text else float("nan") for text in texts]
+    except ValueError:
+        return [text or None for text in texts]
