@@ -83,9 +83,7 @@ def _unordered_pairs(
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """`count` different pairs of two different cells, in random order; and how many there are."""
     pairs = len(cells) * (len(cells) - 1) // 2
-    code = rng.choice(pairs, size=count, replace=False)
-    # Pair (j, i), j < i, has code i (i - 1) / 2 + j; the square root may be off by one in its last bit.
-    i = ((1 + np.sqrt(1 + 8.0 * code)) / 2).astype(np.int64)
-    i -= i * (i - 1) // 2 > code
-    i += (i + 1) * i // 2 <= code
-    return cells[code - i * (i - 1) // 2], cells[i], pairs
+    step, one = np.divmod(rng.choice(pairs, size=count, replace=False), len(cells))
+    # With the cells on a circle, a cell and a number of steps from 1 to half way round are each pair once. For
+    # an even number of cells the last step would give each pair twice; the codes end before the second time.
+    return cells[one], cells[(one + step + 1) % len(cells)], pairs

@@ -11,7 +11,14 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.errors import RewiringError
 from celegans_nn.rewiring import NULLS, compare, rewire
-from celegans_nn.rewiring.measures import clustering, largest_strong_component, paths, reciprocity, spectral_radius
+from celegans_nn.rewiring.measures import (
+    clustering,
+    gap_degrees,
+    largest_strong_component,
+    paths,
+    reciprocity,
+    spectral_radius,
+)
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +46,15 @@ def test_graph_measures_equal_networkx(worm):
         assert reciprocity(w) == pytest.approx(nx.overall_reciprocity(g), abs=1e-12)
         assert clustering(w) == pytest.approx(nx.average_clustering(g), abs=1e-12)
         assert largest_strong_component(w) == max(map(len, nx.strongly_connected_components(g)))
+
+
+def test_gap_degrees_equal_networkx_where_a_self_gap_counts_once():
+    edges = pd.DataFrame({"pre": list("AABC"), "post": list("ABCC"), "kind": "electrical", "weight": [2, 3, 4, 5]})
+    worm = Connectome.from_edges(edges)
+    assert gap_degrees(worm).tolist() == [2, 2, 2]
+    assert gap_degrees(worm, weighted=True).tolist() == [5, 7, 9]
+    apart = nx.Graph([("A", "B"), ("B", "C")])
+    assert (gap_degrees(worm) - [1, 0, 1]).tolist() == [apart.degree[c] for c in "ABC"]
 
 
 def test_paths_equal_networkx_and_leave_out_a_cell_to_itself(worm):

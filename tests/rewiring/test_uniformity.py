@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations, permutations, product
+from itertools import combinations, pairwise, permutations, product
 
 import numpy as np
 import pandas as pd
@@ -134,14 +134,14 @@ def test_degree_null_is_uniform_over_the_undirected_graphs_of_gap_junctions(pair
     assert_uniform(draws(degree, worm, "all", 200 * size), members)
 
 
-def test_degree_null_deals_a_cells_own_weights_to_its_targets_in_every_order():
-    worm = graph("AB AC BC BD CD CA DA DB")
-    worm = worm.with_edges(worm.chemical_edges._replace(weight=np.arange(1.0, 9.0)))
+def test_degree_null_deals_a_cells_own_weights_to_its_targets_in_every_order_even_where_these_cannot_change():
+    worm = graph("AB AC AD BC CD DB")  # A has every target there is
+    worm = worm.with_edges(worm.chemical_edges._replace(weight=np.arange(1.0, 7.0)))
     seen = Counter()
     for seed in range(600):
         made = degree(worm, "neurons", np.random.default_rng(seed)).chemical
         seen[tuple(made.weight[made.pre == 0][np.argsort(made.post[made.pre == 0])])] += 1
-    assert set(seen) == {(1.0, 2.0), (2.0, 1.0)}
+    assert set(seen) == set(permutations((1.0, 2.0, 3.0)))
     assert chisquare(list(seen.values())).pvalue > LEAST_P
 
 
@@ -155,6 +155,14 @@ def test_density_null_is_uniform_over_placements_of_edges_and_signs():
     ]
     assert len(members) == 90
     assert_uniform(draws(density, worm, "neurons", 20 * 90), members)
+
+
+@pytest.mark.parametrize("cells", ["ABCD", "ABCDE"])
+def test_density_null_is_uniform_over_gap_junctions(cells):
+    worm = graph(electrical=" ".join(a + b for a, b in pairwise(cells)))
+    pairs = list(combinations(range(len(cells)), 2))
+    members = [(frozenset(), frozenset(map(frozenset, c))) for c in combinations(pairs, len(cells) - 1)]
+    assert_uniform(draws(density, worm, "neurons", 20 * len(members)), members)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -194,6 +202,18 @@ def test_statistics_null_is_uniform_over_graphs_with_as_many_cells_of_each_sign(
     members = [(m, frozenset()) for m in signed_digraphs(4, {1: 2, -1: 1}, lambda m: cells_by_sign(m) == worm_cells)]
     assert len(members) == 324
     assert_uniform(draws(statistics, worm, "neurons", 12 * 324), members)
+
+
+@pytest.mark.parametrize(
+    ("edges", "others"),
+    [
+        ("AB+", ()),  # the sign can go to B
+        ("AX+ BX+ AB+", ((0, 2, 1), (1, 2, 1))),  # both cells keep their sign, either can have the edge
+    ],
+)
+def test_statistics_null_of_two_neurons_puts_their_edge_either_way(edges, others):
+    members = [(frozenset([way, *others]), frozenset()) for way in ((0, 1, 1), (1, 0, 1))]
+    assert_uniform(draws(statistics, graph(edges, muscles="X" if others else ""), "neurons", 400), members)
 
 
 def test_statistics_null_weighs_out_degrees_by_the_graphs_that_have_them():
