@@ -139,19 +139,24 @@ def _verdict(relative: float) -> str:
     return f"kept within {100 * relative:.2g} %" if relative <= TOLERANCE else CHANGED
 
 
+def _row(measure: str, original: float, control: float, difference: float, relative: float) -> Row:
+    verdict = _verdict(relative)
+    return Row(measure, float(original), float(control), 0.0 if verdict == EXACTLY else float(difference), verdict)
+
+
 def _scalar(measure: str, original: float, control: float) -> Row:
     difference = control - original
     if np.isnan(original) and np.isnan(control):
         return Row(measure, original, control, difference, NO_PROPERTY)
     relative = abs(difference) / abs(original) if original else float(control != 0)
-    return Row(measure, float(original), float(control), float(difference), _verdict(relative))
+    return _row(measure, original, control, difference, relative)
 
 
 def _each_cell(measure: str, original: np.ndarray, control: np.ndarray) -> Row:
     """Kept if it is kept in every single cell."""
     difference = np.abs(control - original)
     relative = np.divide(difference, original, out=(difference > 0).astype(float), where=original > 0)
-    return Row(measure, original.mean(), control.mean(), difference.max(), _verdict(float(relative.max())))
+    return _row(measure, original.mean(), control.mean(), difference.max(), float(relative.max()))
 
 
 def _multiset(measure: str, original: np.ndarray, control: np.ndarray) -> Row:
