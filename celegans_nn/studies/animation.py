@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
     from celegans_nn.simulation.recording import Recording
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 640, 320
 SUPERSAMPLING = 2
 MOST_FRAMES = 110
-COLOURS = 48
-WATER, GRID, INK, FAINT, TRAIL = "#f3f7fa", "#dde6ec", "#1d2733", "#6b7885", "#8fb9d6"
-HEAD, TAIL, GHOST = (0, 84, 140), (86, 180, 233), "#d3dde5"
+WATER, GRID, INK, FAINT = "#f3f7fa", "#dde6ec", "#1d2733", "#6b7885"
+TRAIL, PATH, GHOST = "#8fb9d6", "#c3d7e5", "#d3dde5"
+HEAD, TAIL = (0, 84, 140), (86, 180, 233)
+EDGES = (1.0, 0.75, 0.5, 0.25)
+"""Shares of a colour over water, for smooth edges."""
 MARGIN = 34
 """Pixels kept free around the path; the caption stands above it, the scale bar below."""
 
@@ -71,7 +73,7 @@ def animate(recording: Recording, title: str) -> Animation:
         lines = (title, f"{step * recording.control_dt:4.1f} s    {distance:+.2f} m along its first heading")
         frames.append(_frame(background, camera, segments[step], centre[: step + 1], lines))
     return Animation(
-        gif=_gif(frames, delay_ms),
+        gif=_gif(frames, delay_ms, segments.shape[1]),
         first_frame=_png(frames[0]),
         seconds=steps * recording.control_dt,
         speed_up=1000 * recording.control_dt * stride / delay_ms,
@@ -97,7 +99,7 @@ def _background(camera: _Camera, segments: np.ndarray, centre: np.ndarray) -> Im
         draw.line([(x, 0), (x, image.height)], fill=GRID, width=SUPERSAMPLING)
         draw.line([(0, y), (image.width, y)], fill=GRID, width=SUPERSAMPLING)
     _body(draw, camera, segments[-1], [GHOST] * segments.shape[1])
-    draw.line(camera(centre), fill="#c3d7e5", width=SUPERSAMPLING, joint="curve")
+    draw.line(camera(centre), fill=PATH, width=SUPERSAMPLING, joint="curve")
     right, bottom = (WIDTH - MARGIN) * SUPERSAMPLING, (HEIGHT - 14) * SUPERSAMPLING
     draw.line([(right - camera.scale / 10, bottom), (right, bottom)], fill=INK, width=2 * SUPERSAMPLING)
     font = _font(12)
@@ -143,14 +145,27 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size * SUPERSAMPLING)
 
 
-def _gif(frames: Sequence[Image.Image], delay_ms: int) -> bytes:
-    """One palette for all frames (from the middle one, which has every colour), so that nothing flickers."""
-    palette = frames[len(frames) // 2].quantize(COLOURS, dither=Image.Dither.NONE)
+def _gif(frames: Sequence[Image.Image], delay_ms: int, links: int) -> bytes:
+    palette = _palette(links)
     flat = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [4 * delay_ms, *[delay_ms] * (len(flat) - 2), 12 * delay_ms][: len(flat)]
     buffer = io.BytesIO()
     flat[0].save(buffer, format="GIF", save_all=True, append_images=flat[1:], duration=durations, loop=0, optimize=True)
     return buffer.getvalue()
+
+
+def _palette(links: int) -> Image.Image:
+    """The colours that are drawn with, each also mixed with water for smooth edges; the same in every frame.
+
+    A palette taken from a frame would drop the head's colour where the body is small, and flicker.
+    """
+    drawn = [ImageColor.getrgb(c) for c in (WATER, GRID, INK, FAINT, TRAIL, PATH, GHOST)] + _gradient(links)
+    base = np.array(drawn[: 256 // len(EDGES)], dtype=float)
+    water = np.array(ImageColor.getrgb(WATER), dtype=float)
+    mixed = np.concatenate([share * base + (1 - share) * water for share in EDGES])
+    image = Image.new("P", (1, 1))
+    image.putpalette(np.rint(mixed).astype(np.uint8).tobytes())
+    return image
 
 
 def _png(frame: Image.Image) -> bytes:

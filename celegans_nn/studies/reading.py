@@ -207,7 +207,7 @@ def _filled(place: Place, label: str, network: NetworkSpec) -> str:
             place.wrong("label", label, f"unknown field {{{key}}}; {nearest(key, names)}")
         return str(getattr(network, "control_seed" if key == "control_seeds" else key))
 
-    filled = re.sub(r"\{([^{}]*)\}", value, label).strip()
+    filled = re.sub(r"\{(\w+)\}", value, label).strip()
     if not filled:
         place.wrong("label", label, "is empty; give the network a name for tables and figures")
     return filled

@@ -1,0 +1,159 @@
+"""The command line: examples in every help, one line for every error, and exit codes that scripts can trust."""
+
+import subprocess
+import sys
+
+import pytest
+
+from celegans_nn import cli
+from celegans_nn.connectome import verify
+
+COMMANDS = ["info", "rewire", "study run", "study resume", "study report", "data verify"]
+
+
+def run(capsys, *words):
+    """(exit code, standard output, standard error) of a command, run in this process."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main(list(words))
+    out, err = capsys.readouterr()
+    return stop.value.code or 0, out, err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(capsys, command):
+    code, out, err = run(capsys, *command.split(), "--help")
+    assert code == 0
+    assert f"Example: celegans-nn {command}" in " ".join(out.split())
+    assert err == ""
+
+
+def test_the_first_help_names_every_command(capsys):
+    _, out, _ = run(capsys, "--help")
+    for word in ("info", "rewire", "study", "data", "study run", "study resume", "study report", "data verify"):
+        assert word in " ".join(out.split())
+
+
+def test_a_command_with_randomness_takes_a_seed(capsys):
+    assert "--seed" in run(capsys, "rewire", "--help")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["studdy"], "studdy"),
+        (["study"], "run"),
+        (["study", "rum"], "rum"),
+        (["study", "run"], "PATH"),
+        (["study", "run", "none.toml"], "none.toml: cannot be read"),
+        (["study", "run", "none.toml", "--wokers", "2"], "--workers"),
+        (["study", "run", "none.toml", "--workers", "two"], "two"),
+        (["study", "report", "none"], "none: holds no study"),
+        (["study", "resume", "none"], "none: holds no study"),
+        (["info", "cook"], "did you mean 'cook2019'"),
+        (["info", "cook2019", "--circuit", "vnc57"], "did you mean 'vnc75'"),
+        (["rewire", "haspel2012", "degrees"], "did you mean 'degree'"),
+        (["rewire", "haspel2012", "degree", "--seed", "-1"], "seed"),
+        (["rewire", "haspel2012", "degree", "--out", "/dev/null/x"], "/dev/null"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert err.count("\n") == 1, err
+    assert err.startswith("celegans-nn")
+    assert said in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_info_prints_the_counts_of_a_connectome(capsys):
+    code, out, _ = run(capsys, "info", "haspel2012")
+    assert code == 0
+    assert "102 (66 motor, 36 muscle)" in out
+    assert "336 (264 +, 72 -, 0 unknown)" in out
+    assert "89 pairs" in out
+
+
+def test_info_takes_the_whole_table_as_circuit_all(capsys):
+    assert "4879" in run(capsys, "info", "cook2019", "--circuit", "all")[1]
+
+
+def test_a_note_of_the_loader_is_one_line(capsys):
+    code, _, err = run(capsys, "info", "cook2019", "--circuit", "tap_withdrawal16")
+    assert code == 0
+    assert err.count("\n") == 1
+    assert err.startswith("note: ")
+    assert "no inhibitory" in err
+
+
+def test_rewire_is_the_same_for_the_same_seed_and_writes_tables(capsys, tmp_path):
+    folders = [tmp_path / name for name in "abc"]
+    for folder, seed in zip(folders, "001", strict=True):
+        code, out, _ = run(capsys, "rewire", "haspel2012", "degree", "--seed", seed, "--out", str(folder))
+        assert code == 0
+        assert "in-degree" in out
+        assert "kept exactly" in out
+    tables = [{p.name: p.read_bytes() for p in f.iterdir() if p.suffix == ".csv"} for f in folders]
+    assert tables[0]
+    assert tables[0] == tables[1] != tables[2]
+
+
+def test_data_verify_prints_ours_beside_published_and_succeeds(capsys):
+    code, out, _ = run(capsys, "data", "verify")
+    assert code == 0
+    assert "FAILS" not in out
+    row = next(line for line in out.splitlines() if "chemical synapses" in line)
+    assert row.split("(S + Sp)")[1].split()[:3] == ["6394", "6393", "holds"]
+
+
+def test_data_verify_fails_with_exit_code_1_where_a_number_does_not_hold(capsys, monkeypatch):
+    wrong = [
+        verify.Check("t.csv", "edges", 3, 4, False, "one is missing"),
+        verify.Check("t.csv", "cells", 2, 2, True, ""),
+    ]
+    monkeypatch.setattr(verify, "verify_data", lambda: wrong)
+    code, out, _ = run(capsys, "data", "verify")
+    assert code == 1
+    assert "FAILS" in out
+    assert "1 of 2 numbers hold" in out
+
+
+def test_study_run_reports_and_resume_and_report_repeat_nothing(capsys, tmp_path):
+    spec = tmp_path / "s.toml"
+    spec.write_text(
+        'name = "s"\n[[networks]]\nlabel = "worm"\nsource = "haspel2012"\n'
+        '[[tasks]]\nname = "digits"\nmethod = "bptt"\nbudget = 64\n'
+    )
+    out = tmp_path / "out"
+    code, said, err = run(capsys, "study", "run", str(spec), "--out", str(out), "--workers", "1")
+    assert (code, said) == (0, f"report: {out / 'report.html'}\n")
+    assert "1/1  worm on digits, seed 0: final" in err
+    results = (out / "results.csv").read_bytes()
+    (out / "report.html").unlink()
+    code, _, err = run(capsys, "study", "resume", str(out))
+    assert code == 0
+    assert "1 trials were finished before and are kept" in err
+    assert (out / "report.html").exists()
+    (out / "report.html").unlink()
+    assert run(capsys, "study", "report", str(out))[0] == 0
+    assert (out / "report.html").exists()
+    assert (out / "results.csv").read_bytes() == results
+
+
+def test_a_study_with_a_failed_trial_exits_with_1_and_says_which(capsys, tmp_path):
+    spec = tmp_path / "s.toml"
+    spec.write_text(
+        'name = "s"\n[[networks]]\nlabel = "worm"\nsource = "haspel2012"\n'
+        '[[tasks]]\nname = "digits"\nmethod = "es"\nbudget = 1\n'
+    )
+    code, _, err = run(capsys, "study", "run", str(spec), "--out", str(tmp_path / "out"), "--workers", "1")
+    assert code == 1
+    assert "failed: worm on digits, seed 0: es: a generation costs" in err
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    script = f"{sys.executable} -m celegans_nn.cli rewire haspel2012 degree | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+    assert "null degree" in done.stdout
