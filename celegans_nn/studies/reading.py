@@ -56,8 +56,12 @@ def parse_study(document: Mapping[str, Any], path: Path, text: str = "", preset:
     tasks = tuple(_task(place) for place in _with_preset(top, preset))
     if twice := _duplicate([task.label for task in tasks]):
         top.wrong("tasks", None, f"two tasks are called {twice!r}; give each its own `label`")
-    title = top.value("title", str, name)
-    return Study(name, title, top.value("question", str, ""), networks, tasks, path, text, preset)
+    title, question = top.value("title", str, name), top.value("question", str, "")
+    study = Study(name, title, question, networks, tasks, path, text, preset)
+    if twice := _duplicate([trial.hash for trial in study.trials]):
+        same = [trial.describe() for trial in study.trials if trial.hash == twice]
+        top.wrong("networks and tasks", None, f"{same[0]!r} and {same[1]!r} are the same trial; remove one of them")
+    return study
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 
 from celegans_nn.studies import pictures, tables
 from celegans_nn.studies.answer import answer
-from celegans_nn.studies.runner import stored_study
+from celegans_nn.studies.runner import stored_facts, stored_study
 from celegans_nn.studies.spec import Study, Trial
 from celegans_nn.studies.store import Record, read_records, write_atomic, write_tables
 from celegans_nn.studies.summary import TaskResults, group_of, summarise
@@ -121,9 +120,8 @@ METHODS = {
 
 
 def _commands(folder: Path, study: Study) -> str:
-    about = folder / "study.json"
-    spec = json.loads(about.read_text(encoding="utf-8"))["spec"] if about.exists() else str(folder / "spec.toml")
-    run = ["celegans-nn", "study", "run", spec]
+    spec = stored_facts(folder).get("spec", folder / "spec.toml")
+    run = ["celegans-nn", "study", "run", str(spec)]
     if study.preset:
         run += ["--preset", study.preset]
     if folder.as_posix() != f"runs/{study.folder_name}":

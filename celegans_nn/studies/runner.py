@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celegans_nn.errors import CelegansError, SpecError, one_line
 from celegans_nn.studies.pool import run_trials
@@ -49,9 +49,17 @@ def stored_study(folder: str | Path) -> Study:
     folder = Path(folder)
     if not (folder / "spec.toml").exists():
         raise SpecError(f"{folder}: holds no study; give the folder that `celegans-nn study run` made")
-    about = folder / "study.json"
-    preset = json.loads(about.read_text(encoding="utf-8")).get("preset") if about.exists() else None
-    return load_study(folder / "spec.toml", preset)
+    return load_study(folder / "spec.toml", stored_facts(folder).get("preset"))
+
+
+def stored_facts(folder: Path) -> dict[str, Any]:
+    """Name, preset and path of the specification as the study was first run."""
+    path = folder / "study.json"
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return dict(facts)
+    except (ValueError, TypeError) as error:
+        raise SpecError(f"{path}: cannot be read ({one_line(error)}); run the study's own file again") from None
 
 
 def failures(folder: Path, study: Study) -> dict[str, str]:

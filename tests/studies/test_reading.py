@@ -150,6 +150,8 @@ WRONG = [
     (HEAD + WORM + DIGITS + "seeds = [0, 0]\n", "seeds", "listed twice"),
     (HEAD + WORM + DIGITS + "seeds = [-1]\n", "seeds", "-1 is not"),
     (HEAD + WORM + DIGITS + DIGITS, "'digits'", "its own `label`"),
+    (HEAD + WORM + DIGITS + DIGITS + 'label = "again"\n', "worm on digits", "are the same trial"),
+    (HEAD + WORM + 'share = "edge"\n' + WORM.replace("worm", "w") + DIGITS, "w on digits", "are the same trial"),
     (HEAD + WORM + SWIM + "task = { episode_step = 5 }\n", "task", "'episode_steps'"),
     (HEAD + WORM + SWIM + "task = { episode_steps = -5 }\n", "task", "episode_steps"),
     (HEAD + WORM + SWIM + "options = { es = { populaton = 5 } }\n", "options", "'population'"),
