@@ -17,6 +17,7 @@ FLOORS = [
     {"tasks", "networks"},
     {"rewiring", "neurons"},
     {"connectome"},
+    {"files"},
     {"errors"},
 ]
 HEIGHT = {room: len(FLOORS) - i for i, rooms in enumerate(FLOORS) for room in rooms}

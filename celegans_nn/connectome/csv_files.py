@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from celegans_nn.connectome.connectome import CELL_COLUMNS, Connectome
-from celegans_nn.connectome.files import read_bytes, write_atomic
+from celegans_nn.connectome.files import read_bytes, write_text
 from celegans_nn.connectome.graphs import EDGE_COLUMNS, NUMBERS, as_number, cell_rows, edge_rows
 from celegans_nn.connectome.tables import connectome_from_tables
 from celegans_nn.errors import ConnectomeError, one_line
@@ -26,9 +26,9 @@ def to_csv(worm: Connectome, folder: str | Path) -> None:
     folder = Path(folder)
     neurons = [[_csv_text(row[c]) for c in CELL_COLUMNS] for row in cell_rows(worm)]
     edges = [[_csv_text(value) for value in row] for row in edge_rows(worm)]
-    write_atomic(folder / "neurons.csv", _csv(CELL_COLUMNS, neurons))
-    write_atomic(folder / "provenance.json", json.dumps(worm.provenance, indent=2) + "\n")
-    write_atomic(folder / "edges.csv", _csv(EDGE_COLUMNS, edges))
+    write_text(folder / "neurons.csv", _csv(CELL_COLUMNS, neurons))
+    write_text(folder / "provenance.json", json.dumps(worm.provenance, indent=2) + "\n")
+    write_text(folder / "edges.csv", _csv(EDGE_COLUMNS, edges))
 
 
 def from_csv(folder: str | Path) -> Connectome:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
-from celegans_nn.errors import ConnectomeError
+from celegans_nn.errors import CelegansError, ConnectomeError
+from celegans_nn.files import write_atomic
 
 
 def read_bytes(path: Path, remedy: str) -> bytes:
@@ -17,21 +16,13 @@ def read_bytes(path: Path, remedy: str) -> bytes:
         raise ConnectomeError(f"{path}: {error.strerror or type(error).__name__}; {remedy}") from None
 
 
-def write_atomic(path: Path, text: str) -> None:
-    """The whole file or nothing: temporary file in the same folder, fsync, rename."""
+def write_text(path: Path, text: str) -> None:
+    """The whole file or nothing; ConnectomeError where the text or the disk does not allow it."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
         raise ConnectomeError(f"{path}: a cell's text is not valid Unicode; rename the cell") from None
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise ConnectomeError(f"{path}: {error.strerror or type(error).__name__}; choose another place") from None
+        write_atomic(path, data)
+    except CelegansError as error:
+        raise ConnectomeError(str(error)) from None

@@ -12,7 +12,7 @@ from xml.parsers import expat
 import networkx
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.connectome.files import read_bytes, write_atomic
+from celegans_nn.connectome.files import read_bytes, write_text
 from celegans_nn.connectome.graphs import Edge, cell_rows, from_parts, graph
 from celegans_nn.errors import ConnectomeError, one_line
 
@@ -38,7 +38,7 @@ def to_graphml(worm: Connectome, path: str | Path) -> None:
         numbered.add_edge(u, v, key=f"e{i}", **data)
     text = io.BytesIO()
     networkx.write_graphml_xml(numbered, text)
-    write_atomic(Path(path), text.getvalue().decode())
+    write_text(Path(path), text.getvalue().decode())
 
 
 def from_graphml(path: str | Path) -> Connectome:

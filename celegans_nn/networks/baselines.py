@@ -16,7 +16,7 @@ from celegans_nn.networks.network import Network
 
 
 class DenseMLP(nn.Module):
-    """Dense layers with ReLU between: x [batch, inputs] -> (y [batch, outputs], None). It has no state."""
+    """Dense layers without bias, ReLU between: x [batch, inputs] -> (y [batch, outputs], None). It has no state."""
 
     def __init__(self, sizes: list[int], generator: torch.Generator):
         super().__init__()
@@ -57,7 +57,7 @@ def _dense_by_parameters(like: Network, generator: torch.Generator) -> nn.Module
     ends = _inputs(like) + _outputs(like)
 
     def size(width: int) -> int:
-        return width * width + width * (ends + 2) + _outputs(like)
+        return width * width + width * ends
 
     width = 1
     while size(width) < target:

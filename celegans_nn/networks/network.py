@@ -92,7 +92,7 @@ class Network(nn.Module):
 
     def drive(self, x: Tensor) -> Tensor:
         """The current [batch, N] that observations x [batch, inputs] give to every cell (0 to non-input cells)."""
-        current = self.encoder(x)
+        current = self.model.encoder_gain * self.encoder(x)
         return torch.nn.functional.pad(current, (0, 1)).index_select(1, self.source)
 
     def tick(self, drive: Tensor, state: Any, effective: dict[str, Any]) -> Any:

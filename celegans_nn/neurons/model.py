@@ -38,3 +38,5 @@ class NeuronModel:
     """parameters -> by how much one unit of current moves the potential in one tick (stability of gap junctions)."""
     initial_log_weight: tuple[float, float]
     """ln |w| at the start, the same for all excitatory and for all inhibitory synapses."""
+    encoder_gain: float = 1.0
+    """Current that one unit of an encoder's output injects into its cell each tick."""

@@ -34,12 +34,12 @@ __all__ = [
 class Episodes:
     """One episode of each of P individuals.
 
-    returns: [P] float64, rewards summed until the episode ended. A failed episode returns
+    returns: [P] float64, rewards summed from the end of settling until the episode ended. A failed episode returns
         `task.failure_reward` times the episode's full length, whatever it had earned.
     steps: [P] int64, control steps simulated (what they cost), the failing one included.
     failed: [P] bool, episodes that ended in a non-finite action or state, or an error of the simulator.
-    metrics: name -> [P] float64; `forward_speed` is the mean forward velocity over the steps lived (m/s),
-        `displacement_x` how far the body came along x (m); NaN where the episode failed.
+    metrics: name -> [P] float64; `forward_speed` is the mean forward velocity (m/s) and `displacement_x` how far
+        the body came along x (m), both over the scored steps lived; NaN where the episode failed.
     """
 
     returns: Array
@@ -84,15 +84,20 @@ class PopulationSimulator:
         steps, failed = np.zeros(self.n, dtype=np.int64), np.zeros(self.n, dtype=bool)
         self.reset(seeds)
         start = end = task.progress(self.bodies)["x"]
-        for step in self.control_steps(policy, length):
+        scored = np.zeros(self.n, dtype=np.int64)
+        for t, step in enumerate(self.control_steps(policy, length)):
             now = task.progress(self.bodies)
-            returns += np.where(step.running, step.rewards, 0.0)
-            speed += np.where(step.running, now["forward_velocity"], 0.0)
-            end = np.where(step.running, now["x"], end)
             steps += step.running
             failed |= step.failed
+            end = np.where(step.running, now["x"], end)
+            if t < task.settle_steps:
+                start = end
+                continue
+            scored += step.running
+            returns += np.where(step.running, step.rewards, 0.0)
+            speed += np.where(step.running, now["forward_velocity"], 0.0)
         returns[failed] = task.failure_reward * length
-        metrics = {"forward_speed": speed / steps, "displacement_x": end - start}
+        metrics = {"forward_speed": speed / np.maximum(scored, 1), "displacement_x": end - start}
         for values in metrics.values():
             values[failed] = np.nan
         return Episodes(returns, steps, failed, metrics)

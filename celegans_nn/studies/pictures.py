@@ -12,6 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.errors import NetworkError
 from celegans_nn.studies.animation import animate
 from celegans_nn.studies.curves_figure import draw_all, draw_panel
 from celegans_nn.studies.results_figure import draw_results
@@ -129,7 +130,11 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
     if not trial_path(folder, point.trial.hash, ".safetensors").exists():
         return None
     task = make_trial_task(point.trial.task)
-    recording = record_episode(trained_network(point.trial, folder), task, HELD_OUT_SEED)
+    try:
+        net = trained_network(point.trial, folder)
+    except NetworkError as error:  # results of other code than this
+        return {"problem": f"No animation: {error}"}
+    recording = record_episode(net, task, HELD_OUT_SEED)
     label = f"{point.trial.network.label}, seed {point.trial.seed}"
     film = animate(recording, label)
     write_atomic(folder / "best_swimmer.gif", film.gif)
@@ -139,6 +144,7 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
     pace = f"{film.speed_up:.1f} times faster than" if abs(film.speed_up - 1) > 0.05 else "as fast as"
     worm = group_of(point.trial.network) == "worm"
     return {
+        "problem": "",
         "gif": data_uri(film.gif, "gif"),
         "png": data_uri(film.first_frame, "png"),
         "whose": "worm's wiring" if worm else "networks of this study",

@@ -57,8 +57,9 @@ class TimeLeft:
 class StudyProgress:
     """Shows a bar on a terminal and one line a finished trial everywhere."""
 
-    def __init__(self, study: Study, todo: Sequence[Trial], workers: int, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+    def __init__(self, study: Study, todo: Sequence[Trial], workers: int, of_other_code: int = 0) -> None:
+        """`of_other_code`: finished trials that other sources of this package ran; the user is told."""
+        self.console, self.of_other_code = Console(stderr=True), of_other_code
         self.count, self.ended, self.finished_before = len(todo), 0, len(study.trials) - len(todo)
         self.left = TimeLeft(todo, workers)
         self.bar = Progress(
@@ -71,6 +72,10 @@ class StudyProgress:
     def __enter__(self) -> StudyProgress:
         if self.finished_before:
             self._say(f"{self.finished_before} trials were finished before and are kept")
+        if self.of_other_code:
+            self._say(
+                f"note: {self.of_other_code} of them by another state of the code; an empty folder runs them anew"
+            )
         if self.count:
             self.bar.start()
         return self

@@ -10,11 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celegans_nn.errors import CelegansError, SpecError, one_line
+from celegans_nn.studies.machine import versions
 from celegans_nn.studies.pool import run_trials
 from celegans_nn.studies.progress import StudyProgress
 from celegans_nn.studies.reading import load_study
 from celegans_nn.studies.spec import Study, shared_for
-from celegans_nn.studies.store import is_finished, load_results, read_record, write_atomic, write_tables
+from celegans_nn.studies.store import (
+    is_finished,
+    load_results,
+    read_record,
+    read_records,
+    write_atomic,
+    write_tables,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +103,7 @@ def _run(study: Study, folder: Path, workers: int | None) -> pd.DataFrame:
         todo = [trial for trial in study.trials if not is_finished(folder, trial)]
         try:
             with (
-                StudyProgress(study, todo, workers) as progress,
+                StudyProgress(study, todo, workers, _of_other_code(folder, study)) as progress,
                 contextlib.closing(run_trials(folder, todo, workers)) as events,
             ):
                 for event in events:
@@ -103,6 +111,13 @@ def _run(study: Study, folder: Path, workers: int | None) -> pd.DataFrame:
         finally:
             write_tables(folder, study)
     return load_results(folder)
+
+
+def _of_other_code(folder: Path, study: Study) -> int:
+    """How many finished trials were run by other sources of the package than these."""
+    now = versions()["sources"]
+    records = read_records(folder, study).values()
+    return sum(r.row is not None and r.provenance.get("version_sources") != now for r in records)
 
 
 def _cores() -> int:

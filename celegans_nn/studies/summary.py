@@ -15,6 +15,17 @@ from celegans_nn.studies.store import Record
 from celegans_nn.studies.trial import make_trial_task, wirings
 
 
+def number(value: float | None, digits: int) -> str:
+    """A number to read: so many digits, a real minus sign, no minus before zero.
+
+    >>> number(-0.0004, 3), number(-1.26, 1), number(None, 2)
+    ('0.000', '−1.3', '–')
+    """
+    if value is None or not np.isfinite(value):
+        return "–"
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
 @dataclass(frozen=True)
 class Metric:
     """The number by which a task is judged in the report."""
@@ -27,7 +38,7 @@ class Metric:
     digits: int = 3
 
     def text(self, value: float | None) -> str:
-        return "–" if value is None or not np.isfinite(value) else f"{value:.{self.digits}f}".replace("-", "−")
+        return number(value, self.digits)
 
     def with_unit(self, value: float | None) -> str:
         return self.text(value) + (f" {self.unit}" if self.unit else "")

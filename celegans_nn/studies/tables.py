@@ -8,7 +8,7 @@ import numpy as np
 
 from celegans_nn.studies.results_figure import axis_ticks
 from celegans_nn.studies.spec import Study
-from celegans_nn.studies.summary import Metric, NetworkResults, Point, TaskResults, group_of
+from celegans_nn.studies.summary import Metric, NetworkResults, Point, TaskResults, group_of, number
 from celegans_nn.studies.trial import wirings
 
 MAIN_MEASURES = (
@@ -98,15 +98,11 @@ def _cells(point: Point, metric: Metric, stages: list[str], several_graphs: bool
     cells.append(str(point.trial.seed))
     cells += [metric.text(point.at(metric, when)) for when in stages]
     if locomotion:
-        cells += [_number(row.get("final"), 1), _number(row.get("final_displacement_x"), 2)]
+        cells += [number(row.get("final"), 1), number(row.get("final_displacement_x"), 2)]
     cells += [f"{int(row['parameters']):,}", f"{int(row['cost_total']):,}"]
     if locomotion:
         cells.append(f"{100 * float(row['share_of_s22']):.2g} %")
     return cells
-
-
-def _number(value: Any, digits: int) -> str:
-    return "–" if value is None or not np.isfinite(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
 # -- what each control kept ------------------------------------------------------------------------------------

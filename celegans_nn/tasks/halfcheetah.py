@@ -39,6 +39,7 @@ class HalfCheetah:
     model: mujoco.MjModel = field(compare=False, repr=False)
     name: ClassVar[str] = "halfcheetah"
     kind: ClassVar[str] = "locomotion"
+    settle_steps: ClassVar[int] = 0
     observations: ClassVar[tuple[str, ...]] = (
         *ROOT[1:],
         *JOINTS,

@@ -75,6 +75,7 @@ class Swimmer:
 
     n_links: int
     episode_steps: int
+    settle_steps: int
     name: str
     observations: tuple[str, ...]
     actions: tuple[str, ...]
@@ -133,8 +134,12 @@ class Swimmer:
         return -bodies.sensordata[:, 1]  # the head lies at -y of its own frame; a new array
 
 
-def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS) -> Swimmer:
+def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS, settle_steps: int = 0) -> Swimmer:
     """The swimmer of `n_links` (2 to 25) with episodes of `episode_steps` control steps of 0.03 s.
+
+    The first `settle_steps` of them are simulated and counted as cost, but not scored. In a short episode a body
+    can earn as much by curling up once, which carries the head some way along its own heading, as by swimming;
+    it cannot where scoring begins after that.
 
     >>> task = make_swimmer()
     >>> task.name, len(task.observations), task.actions
@@ -142,11 +147,13 @@ def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS) -> Swimme
     """
     n_links = whole_number("swimmer", "n_links", n_links, 2, 25)
     episode_steps = whole_number("swimmer", "episode_steps", episode_steps, 1, 10**9)
+    settle_steps = whole_number("swimmer", "settle_steps", settle_steps, 0, episode_steps - 1)
     joints = tuple(f"joint_{k}" for k in range(1, n_links))
     velocities = tuple(f"link_{k}_{what}" for k in range(n_links) for what in ("vx", "vy", "wz"))
     return Swimmer(
         n_links=n_links,
         episode_steps=episode_steps,
+        settle_steps=settle_steps,
         name=f"swimmer{n_links}",
         observations=joints + velocities,
         actions=joints,

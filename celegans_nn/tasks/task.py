@@ -36,7 +36,7 @@ class LocomotionTask(Protocol):
 
     `control_dt` is in seconds and holds `frame_skip` physics steps. `current_sensors` says whether sensors
     are read, so that the simulator computes them at the new state (`mj_step` alone leaves them one physics
-    step behind). `failure_reward` is what each step of an episode counts that ended in a failure (a
+    step behind). The first `settle_steps` of an episode cost as the others do and are not scored. `failure_reward` is what each step of an episode counts that ended in a failure (a
     non-finite action or state); it lies below what the body can reach by moving badly.
     """
 
@@ -50,6 +50,8 @@ class LocomotionTask(Protocol):
     def actions(self) -> tuple[str, ...]: ...
     @property
     def episode_steps(self) -> int: ...
+    @property
+    def settle_steps(self) -> int: ...
     @property
     def control_dt(self) -> float: ...
     @property

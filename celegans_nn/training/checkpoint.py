@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from safetensors.torch import load_file, save
 from torch import nn
 
 from celegans_nn.errors import NetworkError
+from celegans_nn.files import write_atomic
 
 
 def save_weights(net: nn.Module, path: str | Path) -> None:
     """Writes the module's trained values to `path`; a reader sees the old file or the whole new one."""
-    path = Path(path)
     values = {name: p.detach().cpu().contiguous() for name, p in net.named_parameters()}
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(save(values))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(file.name, path)
+    write_atomic(path, save(values))
 
 
 def load_weights(net: nn.Module, path: str | Path) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from celegans_nn.simulation.population import PopulationSimulator, stack_policies
+from celegans_nn.simulation.policies import PolicyStack
+from celegans_nn.simulation.population import PopulationSimulator
 from celegans_nn.tasks.task import ClassificationTask, LocomotionTask, Task
 from celegans_nn.training.vector import Layout
 
@@ -27,7 +28,7 @@ class LocomotionObjective:
     """The return of one episode; every individual of a generation starts from the same seed."""
 
     def __init__(self, net: nn.Module, task: LocomotionTask, layout: Layout):
-        self.net, self.task, self.layout = net, task, layout
+        self.task, self.layout, self.policies = task, layout, PolicyStack(net)
         self._simulators: dict[int, PopulationSimulator] = {}
 
     @property
@@ -36,9 +37,11 @@ class LocomotionObjective:
         return self.task.episode_steps
 
     def __call__(self, individuals: np.ndarray, seed: int) -> Fitness:
-        simulator = self._simulators.setdefault(len(individuals), PopulationSimulator(self.task, len(individuals)))
-        policy = stack_policies(self.net, self.layout.stack(individuals))
-        episodes = simulator.evaluate(policy, [seed] * len(individuals))
+        n = len(individuals)
+        if n not in self._simulators:
+            self._simulators[n] = PopulationSimulator(self.task, n)
+        policy = self.policies(self.layout.stack(individuals))
+        episodes = self._simulators[n].evaluate(policy, [seed] * n)
         return Fitness(episodes.returns, int(episodes.steps.sum()))
 
 

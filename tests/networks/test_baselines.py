@@ -35,7 +35,7 @@ def test_dense_mlp_parameters_comes_nearest_in_trained_values():
     target = count_parameters(network)
 
     def size(w):
-        return (7 * w + w) + (w * w + w) + (w * 3 + 3)
+        return 7 * w + w * w + w * 3
 
     assert count_parameters(dense) == size(width)
     assert all(abs(size(width) - target) <= abs(size(w) - target) for w in (width - 1, width + 1))

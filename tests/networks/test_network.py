@@ -39,7 +39,7 @@ def test_unrolling_is_the_step_repeated(neuron):
 
 @pytest.mark.parametrize("neuron", LEVELS)
 def test_the_same_seed_gives_the_same_network_and_another_seed_another(neuron):
-    x = torch.ones(2, 7)
+    x = torch.full((2, 7), 5.0)
     a, b, c = (build(random_worm(), neuron, inputs=7, outputs=3, seed=s)(x)[0] for s in (4, 4, 5))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
@@ -61,7 +61,7 @@ def dense_reference(net, x, weight, conductance):
     ys = []
     for at in x:
         total, drive = x.new_zeros(batch, n), x.new_zeros(batch, n)
-        drive[:, inputs] = net.encoder(at)
+        drive[:, inputs] = net.model.encoder_gain * net.encoder(at)
         for _ in range(net.ticks):
             gap = sum(conductance[:, j] * (u[:, [j]] - u) for j in range(n))
             current = drive + torch.einsum("bp,pq->bq", z, weight) + gap

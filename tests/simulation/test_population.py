@@ -244,3 +244,20 @@ def test_what_cannot_be_simulated_is_refused_in_one_line():
         evaluate_population(Recurrent(outputs=3), task, [0, 1], 5)
     with pytest.raises(TaskError, match="'digits' has no body"):
         PopulationSimulator(make_task("digits"), 2)
+
+
+def test_settling_steps_cost_and_are_not_scored():
+    whole, settled = make_task("swimmer6", episode_steps=30), make_task("swimmer6", episode_steps=30, settle_steps=20)
+    first = make_task("swimmer6", episode_steps=20)
+
+    def wave(x, state):
+        t = 0 if state is None else state
+        return torch.sin(torch.arange(5) - 0.2 * t).repeat(len(x), 1), t + 1
+
+    a, b, c = (evaluate_population(wave, task, [4, 5]) for task in (whole, settled, first))
+    assert b.steps.tolist() == [30, 30]
+    np.testing.assert_allclose(b.returns, a.returns - c.returns, atol=1e-12)
+    np.testing.assert_allclose(b.metrics["forward_speed"], b.returns / 10, atol=1e-12)
+    np.testing.assert_allclose(
+        b.metrics["displacement_x"], a.metrics["displacement_x"] - c.metrics["displacement_x"], atol=1e-12
+    )

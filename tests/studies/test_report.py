@@ -141,6 +141,16 @@ def test_writing_the_report_again_changes_no_result(folder):
     assert (folder / "report.html").read_bytes() == page
 
 
+def test_weights_that_no_longer_fit_cost_the_animation_and_nothing_else(folder, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(folder, old)
+    for path in old.glob("trials/*.safetensors"):
+        path.write_bytes(b"of another time")
+    text = Page(write_report(old).read_text(encoding="utf-8")).text
+    assert "No animation:" in text
+    assert "What each control kept" in text
+
+
 def test_a_folder_that_holds_no_study_is_one_line(tmp_path):
     with pytest.raises(SpecError, match="holds no study"):
         write_report(tmp_path)

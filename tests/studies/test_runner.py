@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from celegans_nn.errors import SpecError
-from celegans_nn.studies import load_results, load_study, pool, resume_study, run_study, runner
+from celegans_nn.studies import load_results, load_study, machine, pool, resume_study, run_study, runner
 from celegans_nn.studies.store import is_finished, read_record
 from celegans_nn.studies.trial import run_trial, trained_network
 
@@ -195,3 +195,14 @@ def test_no_workers_is_refused(tiny, tmp_path):
     with pytest.raises(SpecError, match="workers = 0"):
         run_study(tiny, out=tmp_path / "out", workers=0)
     assert not os.path.exists(tmp_path / "out")
+
+
+def test_results_of_other_code_are_kept_and_said_to_be_so(finished, tiny, tmp_path, monkeypatch, capsys):
+    folder = tmp_path / "old"
+    shutil.copytree(finished, folder)
+    run_study(tiny, out=folder, workers=1)
+    assert "another state of the code" not in capsys.readouterr().err
+    monkeypatch.setattr(machine, "source_hash", lambda: "0" * 64)
+    run_study(tiny, out=folder, workers=1)
+    assert "15 of them by another state of the code" in capsys.readouterr().err
+    assert (folder / "results.csv").read_bytes() == (finished / "results.csv").read_bytes()

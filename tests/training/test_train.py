@@ -26,7 +26,7 @@ def swimmer(steps=10):
     return make_task("swimmer6", episode_steps=steps)
 
 
-def network(task, neuron="lif", share="sign", **more):
+def network(task, neuron="rate", share="sign", **more):
     return build(random_worm(), neuron, inputs=task.observations, outputs=task.actions, share=share, **more)
 
 
