@@ -13,11 +13,12 @@ from markupsafe import Markup
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError
+from celegans_nn.files import write_atomic
 from celegans_nn.studies.animation import animate
 from celegans_nn.studies.curves_figure import draw_all, draw_panel
 from celegans_nn.studies.results_figure import draw_results
 from celegans_nn.studies.spec import Study
-from celegans_nn.studies.store import trial_path, write_atomic
+from celegans_nn.studies.store import trial_path
 from celegans_nn.studies.style import inline_svg, png_bytes, save_png
 from celegans_nn.studies.summary import TaskResults, best_swimmer, group_of
 from celegans_nn.studies.trial import make_trial_task, trained_network, wirings
@@ -141,6 +142,8 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
     write_atomic(folder / "best_swimmer.png", film.first_frame)
     speed = result.metric.with_unit(point.at(result.metric, "final"))
     before = result.metric.with_unit(point.at(result.metric, "untrained"))
+    settled = task.settle_steps * task.control_dt
+    unscored = f" The first {settled:.1f} s are not scored." if settled else ""
     pace = f"{film.speed_up:.1f} times faster than" if abs(film.speed_up - 1) > 0.05 else "as fast as"
     worm = group_of(point.trial.network) == "worm"
     return {
@@ -151,6 +154,7 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
         "alt": f"A chain of links swims through a fluid, seen from above: {label}",
         "caption": (
             f"{label}: a held-out episode of {film.seconds:.1f} s, {pace} simulated. Mean forward speed over "
-            f"the held-out episodes {speed}, {before} before training. Dark end: head. Pale: where the body ends up."
+            f"the held-out episodes {speed}, {before} before training.{unscored} Dark end: head. Pale: where the body "
+            "ends up."
         ),
     }

@@ -9,11 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from celegans_nn.files import write_atomic
 from celegans_nn.studies import pictures, tables
 from celegans_nn.studies.answer import answer
 from celegans_nn.studies.runner import stored_facts, stored_study
 from celegans_nn.studies.spec import Study, Trial
-from celegans_nn.studies.store import Record, read_records, write_atomic, write_tables
+from celegans_nn.studies.store import Record, read_records, write_tables
 from celegans_nn.studies.summary import TaskResults, group_of, summarise
 from celegans_nn.studies.trial import wirings
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celegans_nn.errors import CelegansError, SpecError, one_line
+from celegans_nn.files import write_atomic
 from celegans_nn.studies.machine import versions
 from celegans_nn.studies.pool import run_trials
 from celegans_nn.studies.progress import StudyProgress
@@ -20,7 +21,6 @@ from celegans_nn.studies.store import (
     load_results,
     read_record,
     read_records,
-    write_atomic,
     write_tables,
 )
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celegans_nn.errors import SpecError, one_line
+from celegans_nn.files import write_atomic
 from celegans_nn.studies.spec import Study, Trial
 
 if TYPE_CHECKING:
@@ -44,23 +43,6 @@ class Record:
     """(stage, cost so far, score) of each point of the learning curve."""
     provenance: Mapping[str, Any]
     error: str | None = None
-
-
-def write_atomic(path: Path, data: bytes | str) -> None:
-    """Write a file so that it is there whole or not at all: temporary file, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = data.encode() if isinstance(data, str) else data
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def trial_path(folder: Path, trial_hash: str, suffix: str = ".json") -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from celegans_nn.studies.store import write_atomic
+from celegans_nn.files import write_atomic
 
 INK, FAINT, PAPER = "#1d2733", "#8a94a0", "#ffffff"
 EXCITATORY, INHIBITORY, UNKNOWN, GAP = "#0072b2", "#d55e00", "#9aa0a6", "#009e73"

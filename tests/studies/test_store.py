@@ -1,11 +1,13 @@
 """Files of a results folder: whole or not at all, and the same text for the same numbers."""
 
+import errno
 import os
 
 import pytest
 
-from celegans_nn.errors import SpecError
-from celegans_nn.studies.store import Record, csv_text, load_results, read_record, write_atomic, write_record
+from celegans_nn.errors import CelegansError, SpecError
+from celegans_nn.files import write_atomic
+from celegans_nn.studies.store import Record, csv_text, load_results, read_record, write_record
 
 RECORD = Record("ab12", {"seed": 0}, {"final": 0.1 + 0.2, "x": None}, [("es", 10, -1.5)], {"cores": 2})
 
@@ -21,10 +23,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     write_atomic(path, "old")
 
     def full_disk(source, target):
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
     monkeypatch.setattr(os, "replace", full_disk)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(CelegansError, match="no space left on device"):
         write_atomic(path, "new")
     assert [p.name for p in tmp_path.iterdir()] == ["results.csv"]
     assert path.read_text() == "old"
