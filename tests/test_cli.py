@@ -132,7 +132,7 @@ def test_study_run_reports_and_resume_and_report_repeat_nothing(capsys, tmp_path
     (out / "report.html").unlink()
     code, _, err = run(capsys, "study", "resume", str(out))
     assert code == 0
-    assert "1 trials were finished before and are kept" in err
+    assert "kept from before: 1 of 1 trials" in err
     assert (out / "report.html").exists()
     (out / "report.html").unlink()
     assert run(capsys, "study", "report", str(out))[0] == 0

@@ -16,6 +16,9 @@ FEWEST_FOR_AN_INTERVAL = 10
 FEWEST_REWIRINGS = 19
 """p = (1 + k) / (1 + R) reaches .05 at R = 19 rewirings, and with more than one null only above that."""
 
+LEAST_SHARE_OF_WAY = 1 / 3
+"""Of speed times time: a body that gets on by less than this along its first heading did not go straight."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -60,6 +63,7 @@ def _findings(study: Study, result: TaskResults) -> list[str]:
         *_against_controls(study, result.metric, networks),
         *_realism(study, result.metric, networks),
         *_extremes(result.metric, networks),
+        *_stays_in_place(result),
     ]
 
 
@@ -68,7 +72,7 @@ def _learned(metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
     worm = [n for n in networks if n.group == "worm"] or list(networks)
     before = [v for n in worm for v in n.values(metric, "untrained")]
     after = [v for n in worm for v in n.values(metric)]
-    who = "the worm's wiring" if worm[0].group == "worm" else "these networks"
+    who = "the worm’s wiring" if worm[0].group == "worm" else "these networks"
     return [
         f"With {who}, {metric.name} was {_span(metric, before)} untrained and {_span(metric, after)} trained "
         f"({len(after)} trials)."
@@ -83,20 +87,23 @@ def _against_controls(study: Study, metric: Metric, networks: Sequence[NetworkRe
             against.setdefault(original.label, []).append(control)
     said = []
     for worm in networks:
-        if worm.label in against:
-            relations = (_relation(metric, worm, control) for control in against[worm.label])
-            said.append(f"{worm.label} ({_list(metric, worm.values(metric))}) {_join(list(relations))}.")
+        relations: dict[str, list[str]] = {}
+        for control in against.get(worm.label, []):
+            name = f"{control.label} ({_list(metric, control.values(metric))})"
+            relations.setdefault(_relation(metric, worm, control), []).append(name)
+        if relations:
+            parts = [relation.format(_join(names)) for relation, names in relations.items()]
+            said.append(f"{worm.label} ({_list(metric, worm.values(metric))}) {_join(parts)}.")
     return said
 
 
 def _relation(metric: Metric, worm: NetworkResults, control: NetworkResults) -> str:
     mine, theirs = worm.values(metric), control.values(metric)
-    other = f"{control.label} ({_list(metric, theirs)})"
     if min(mine) > max(theirs):
-        return f"lies above {other} in every trial"
+        return "lies above {} in every trial"
     if max(mine) < min(theirs):
-        return f"lies below {other} in every trial"
-    return f"overlaps with {other}"
+        return "lies below {} in every trial"
+    return "overlaps with {}"
 
 
 def _realism(study: Study, metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
@@ -108,7 +115,7 @@ def _realism(study: Study, metric: Metric, networks: Sequence[NetworkResults]) -
     parts = ", ".join(f"{n.network.neuron} ({_list(metric, n.values(metric))})" for n in ordered)
     apart = all(min(a.values(metric)) > max(b.values(metric)) for a, b in itertools.pairwise(ordered))
     how = "no two of them overlap" if apart else "some of them overlap"
-    return [f"Neuron models on the worm's wiring, highest mean first: {parts}; {how}."]
+    return [f"Neuron models on the worm’s wiring, highest mean first: {parts}; {how}."]
 
 
 def _but_neuron(network: NetworkResults) -> str:
@@ -124,6 +131,27 @@ def _extremes(metric: Metric, networks: Sequence[NetworkResults]) -> list[str]:
     return [
         f"Highest mean of all: {first.label} ({_list(metric, first.values(metric))}); "
         f"lowest: {last.label} ({_list(metric, last.values(metric))})."
+    ]
+
+
+def _stays_in_place(result: TaskResults) -> list[str]:
+    """Bodies whose head moves forward in its own frame while the body hardly gets on: they turn or curl."""
+    if result.scored_seconds is None:
+        return []
+    where = []
+    for network in result.networks:
+        for point in network.points:
+            speed, distance = point.at(result.metric, "final"), point.row.get("final_displacement_x")
+            if speed is None or distance is None or not speed > 0:
+                continue
+            if abs(distance) < LEAST_SHARE_OF_WAY * speed * result.scored_seconds:
+                where.append(f"{network.label} (seed {point.trial.seed})")
+    if not where:
+        return []
+    return [
+        f"Not all of this is swimming along. In {'one trial' if len(where) == 1 else f'{len(where)} trials'} the body "
+        "came less than a third as far along its first heading as its speed would carry it, so it turned or curled: "
+        f"{_join(where)}."
     ]
 
 

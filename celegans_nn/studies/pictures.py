@@ -76,7 +76,7 @@ def wiring_figures(folder: Path, study: Study) -> list[dict[str, Any]]:
 
 def _wiring_caption(worm: Connectome, control: bool, gap_junctions: bool) -> str:
     neurons = int(np.sum(worm.cells["neuron"]))
-    gaps = "are used" if gap_junctions else "are drawn, but switched off in this study's networks"
+    gaps = "are used" if gap_junctions else "are drawn, but switched off in this study’s networks"
     said = ["Every cell stands where it stands in the original."] if control else []
     if not control:
         said.append(f"{neurons} neurons and {len(worm) - neurons} other cells, head to the left, dorsal side up.")
@@ -150,7 +150,7 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
         "problem": "",
         "gif": data_uri(film.gif, "gif"),
         "png": data_uri(film.first_frame, "png"),
-        "whose": "worm's wiring" if worm else "networks of this study",
+        "whose": "worm’s wiring" if worm else "networks of this study",
         "alt": f"A chain of links swims through a fluid, seen from above: {label}",
         "caption": (
             f"{label}: a held-out episode of {film.seconds:.1f} s, {pace} simulated. Mean forward speed over "

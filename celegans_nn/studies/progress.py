@@ -71,7 +71,7 @@ class StudyProgress:
 
     def __enter__(self) -> StudyProgress:
         if self.finished_before:
-            self._say(f"{self.finished_before} trials were finished before and are kept")
+            self._say(f"kept from before: {self.finished_before} of {self.finished_before + self.count} trials")
         if self.of_other_code:
             self._say(
                 f"note: {self.of_other_code} of them by another state of the code; an empty folder runs them anew"

@@ -107,8 +107,8 @@ ABOUT = {
         "A planar body of six links in a fluid; the network moves its five joints every 0.03 s and is paid the "
         "forward velocity of the head. ",
     ),
-    "halfcheetah": ("Running", "Gymnasium's HalfCheetah-v5: a planar body with six joints, paid for running. "),
-    "digits": ("Reading digits", "Handwritten digits of 8 x 8 pixels (scikit-learn's). "),
+    "halfcheetah": ("Running", "Gymnasium’s HalfCheetah-v5: a planar body with six joints, paid for running. "),
+    "digits": ("Reading digits", "Handwritten digits of 8 x 8 pixels (scikit-learn’s). "),
     "mnist": ("Reading digits", "Handwritten digits of 28 x 28 pixels (MNIST). "),
     "fashion_mnist": ("Recognising clothes", "Pictures of clothes of 28 x 28 pixels (Fashion-MNIST). "),
 }

@@ -92,6 +92,8 @@ class TaskResults:
     metric: Metric
     networks: tuple[NetworkResults, ...]
     curves: tuple[Curve, ...]
+    scored_seconds: float | None = None
+    """s of an episode over which a body is scored; None where there is no body."""
 
     @property
     def points(self) -> list[Point]:
@@ -123,7 +125,8 @@ def summarise(study: Study, records: Mapping[Trial, Record]) -> list[TaskResults
 
 
 def _task_results(study: Study, task: TaskSpec, records: Mapping[Trial, Record]) -> TaskResults:
-    kind = make_trial_task(task).kind
+    made = make_trial_task(task)
+    locomotion = made.kind == "locomotion"
     mine = [(t, r) for t, r in records.items() if t.task == task and r.row is not None]
     networks, curves = [], []
     for label in dict.fromkeys(n.label for n in study.networks):
@@ -134,7 +137,9 @@ def _task_results(study: Study, task: TaskSpec, records: Mapping[Trial, Record])
         points = tuple(Point(t, r.row or {}) for t, r in members)
         networks.append(NetworkResults(label, group_of(spec), spec, points))
         curves += [_curve(label, group_of(spec), r.curve) for _, r in members if r.curve]
-    return TaskResults(task, kind, SPEED if kind == "locomotion" else ACCURACY, tuple(networks), tuple(curves))
+    seconds = (made.episode_steps - made.settle_steps) * made.control_dt if locomotion else None
+    metric = SPEED if locomotion else ACCURACY
+    return TaskResults(task, made.kind, metric, tuple(networks), tuple(curves), seconds)
 
 
 def _curve(label: str, group: str, points: Sequence[tuple[str, int, float]]) -> Curve:

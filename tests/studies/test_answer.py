@@ -38,9 +38,10 @@ def results_of(write_spec, speeds, rewirings="[0]"):
     left = {label: list(values) for label, values in speeds.items()}
     records = {}
     for trial in study.trials:
+        speed = left[trial.network.label].pop(0)
         row = {
-            "untrained_forward_speed": 0.001, "final_forward_speed": left[trial.network.label].pop(0), "final": 1.0,
-            "parameters": 100, "cost_total": 1000, "share_of_s22": 1000 / 2e8,
+            "untrained_forward_speed": 0.001, "final_forward_speed": speed, "final": 1.0,
+            "final_displacement_x": 30 * 0.9 * speed, "parameters": 100, "cost_total": 1000, "share_of_s22": 1000 / 2e8,
         }  # fmt: skip
         records[trial] = Record(trial.hash, trial.definition(), row, [("es", 10, 0.5)], {})
     return study, summarise(study, records)
@@ -69,6 +70,15 @@ def test_levels_of_realism_are_ordered_and_said_to_overlap_or_not(write_spec):
     said = sentences(*results_of(write_spec, speeds))
     assert "lif (0.500 and 0.600 m/s), rate (0.300 and 0.400 m/s); no two of them overlap" in said
     assert "Highest mean of all: linear (0.700 and 0.800 m/s); lowest: null" in said
+
+
+def test_a_body_that_curls_instead_of_swimming_is_named(write_spec):
+    speeds = {"worm, rate": [0.3, 0.4], "worm, lif": [0.5, 0.6], "null": [0.1, 0.1], "linear": [0.7, 0.8]}
+    study, results = results_of(write_spec, speeds)
+    assert "turned or curled" not in sentences(study, results)
+    results[0].networks[1].points[1].row["final_displacement_x"] = 0.05
+    assert "In one trial the body came less than a third" in sentences(study, results)
+    assert "turned or curled: worm, lif (seed 1)." in sentences(study, results)
 
 
 def test_one_rewiring_decides_nothing_and_says_which_p_it_could_reach(write_spec):
