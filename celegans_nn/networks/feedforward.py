@@ -45,7 +45,7 @@ class SparseMLP(Network):
         drive, cells = self.drive(x), self.initial_state(x.shape[0])
         for _ in range(self.ticks):
             cells = self.tick(drive, cells, effective)
-        return self.decoder(cells.output.index_select(1, self.output_cells)), None
+        return self.readout(cells.output), None
 
 
 def feedforward_wiring(worm: Connectome) -> tuple[Connectome, int]:

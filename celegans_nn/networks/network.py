@@ -87,13 +87,24 @@ class Network(nn.Module):
         for _ in range(self.ticks):
             state = self.tick(drive, state, effective)
             total = total + state.output
-        readout = total.index_select(1, self.output_cells) / self.ticks
-        return self.decoder(readout), state
+        return self.readout(total / self.ticks), state
 
     def drive(self, x: Tensor) -> Tensor:
         """The current [batch, N] that observations x [batch, inputs] give to every cell (0 to non-input cells)."""
         current = self.model.encoder_gain * self.encoder(x)
         return torch.nn.functional.pad(current, (0, 1)).index_select(1, self.source)
+
+    def readout(self, output: Tensor) -> Tensor:
+        """y [batch, outputs] from the cells' mean output [batch, N].
+
+        The decoder is given each output cell's activity relative to the mean of all output cells: what dorsal and
+        ventral muscles do alike bends no body, and where activity cannot be negative it would otherwise drown
+        the differences that do.
+        """
+        activity = output.index_select(1, self.output_cells)
+        if activity.shape[1] > 1:
+            activity = activity - activity.mean(1, keepdim=True)
+        return self.decoder(self.model.readout_gain * activity)
 
     def tick(self, drive: Tensor, state: Any, effective: dict[str, Any]) -> Any:
         """All cells once, from the outputs of the tick before."""

@@ -65,5 +65,6 @@ MODEL = NeuronModel(
     parameters=parameters,
     input_gain=lambda p: p.gain,
     initial_log_weight=(-1.0, -1.5),  # Schmidgall et al. 2022, "ALIF"
-    encoder_gain=5.0,  # chosen here: below it, a fresh encoder never brings a cell to its threshold
+    encoder_gain=5.0,  # chosen here: well below it, a fresh encoder never brings a cell to its threshold
+    readout_gain=3.0,  # chosen here
 )

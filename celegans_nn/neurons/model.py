@@ -40,3 +40,9 @@ class NeuronModel:
     """ln |w| at the start, the same for all excitatory and for all inhibitory synapses."""
     encoder_gain: float = 1.0
     """Current that one unit of an encoder's output injects into its cell each tick."""
+    readout_gain: float = 1.0
+    """What the decoder is given for one unit of an output cell's mean output.
+
+    The two gains make fresh networks of every level act with a strength of the same order: encoders and decoders
+    start alike, and activity of one level is worth less than that of another.
+    """

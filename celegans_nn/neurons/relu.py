@@ -42,4 +42,6 @@ MODEL = NeuronModel(
     parameters=parameters,
     input_gain=lambda p: p.gain,
     initial_log_weight=(-2.5, -3.0),  # Schmidgall et al. 2022, "artificial"
+    encoder_gain=10.0,  # chosen here
+    readout_gain=3.0,  # chosen here
 )

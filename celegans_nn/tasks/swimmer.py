@@ -16,6 +16,7 @@ from typing import ClassVar
 import mujoco
 import numpy as np
 
+from celegans_nn.errors import TaskError, nearest, one_line
 from celegans_nn.tasks.task import Array, Bodies, tanh_actions, whole_number
 
 LINK_LENGTH = 0.1
@@ -30,6 +31,9 @@ HEADING_X = np.pi / 2
 """rad; the head lies at -y in its own frame, so a quarter turn points it along +x."""
 ANGLE_NOISE = 0.1
 """rad; joint angles start uniformly within this of a straight body."""
+DRIVE_STEPS = 60
+"""control steps; the period of NCAP's head oscillator, 1.8 s."""
+DRIVES = ("none", "square")
 FAILURE_REWARD = -1.0
 """m/s; ten link lengths a second backwards, more than a swimmer reaches."""
 
@@ -76,6 +80,7 @@ class Swimmer:
     n_links: int
     episode_steps: int
     settle_steps: int
+    head_drive: str
     name: str
     observations: tuple[str, ...]
     actions: tuple[str, ...]
@@ -96,10 +101,14 @@ class Swimmer:
 
     def observe(self, bodies: Bodies) -> Array:
         """dm_control's observation without the target: joint angles (rad), then for each link its velocity
-        in its own frame, x and y (m/s) and rotation (rad/s)."""
+        in its own frame, x and y (m/s) and rotation (rad/s); then the head oscillator where there is one."""
         sensors = bodies.sensordata.reshape(len(bodies.qpos), self.n_links, 6)
         velocities = sensors[:, :, (0, 1, 5)].reshape(len(sensors), -1)
-        return np.concatenate((bodies.qpos[:, 3:], velocities), axis=1)
+        seen = [bodies.qpos[:, 3:], velocities]
+        if self.head_drive == "square":
+            step = np.rint(bodies.time / self.control_dt).astype(np.int64)
+            seen.append(np.where(step % DRIVE_STEPS < DRIVE_STEPS // 2, 1.0, -1.0).reshape(-1, 1))
+        return np.concatenate(seen, axis=1)
 
     def before(self, bodies: Bodies) -> Array:
         """Nothing: the reward is read from the new state alone."""
@@ -134,12 +143,18 @@ class Swimmer:
         return -bodies.sensordata[:, 1]  # the head lies at -y of its own frame; a new array
 
 
-def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS, settle_steps: int = 0) -> Swimmer:
+def make_swimmer(
+    n_links: int = 6, episode_steps: int = EPISODE_STEPS, settle_steps: int = 0, head_drive: str = "none"
+) -> Swimmer:
     """The swimmer of `n_links` (2 to 25) with episodes of `episode_steps` control steps of 0.03 s.
 
     The first `settle_steps` of them are simulated and counted as cost, but not scored. In a short episode a body
-    can earn as much by curling up once, which carries the head some way along its own heading, as by swimming;
-    it cannot where scoring begins after that.
+    can earn as much by curling up once, which carries the head some 0.3 m along its own heading and the body
+    nowhere, as by swimming; it cannot where scoring begins after that.
+
+    `head_drive` "square" adds an observation, `head_oscillator`, that is +1 and -1 by turns for 30 control steps
+    each, as NCAP's does; every network is given it alike. With "none" a rhythm must come from the network and
+    its loop through the body.
 
     >>> task = make_swimmer()
     >>> task.name, len(task.observations), task.actions
@@ -148,14 +163,17 @@ def make_swimmer(n_links: int = 6, episode_steps: int = EPISODE_STEPS, settle_st
     n_links = whole_number("swimmer", "n_links", n_links, 2, 25)
     episode_steps = whole_number("swimmer", "episode_steps", episode_steps, 1, 10**9)
     settle_steps = whole_number("swimmer", "settle_steps", settle_steps, 0, episode_steps - 1)
+    if head_drive not in DRIVES:
+        raise TaskError(f"swimmer: unknown head_drive {one_line(head_drive)!r}; {nearest(str(head_drive), DRIVES)}")
     joints = tuple(f"joint_{k}" for k in range(1, n_links))
     velocities = tuple(f"link_{k}_{what}" for k in range(n_links) for what in ("vx", "vy", "wz"))
     return Swimmer(
         n_links=n_links,
         episode_steps=episode_steps,
         settle_steps=settle_steps,
+        head_drive=head_drive,
         name=f"swimmer{n_links}",
-        observations=joints + velocities,
+        observations=joints + velocities + (("head_oscillator",) if head_drive == "square" else ()),
         actions=joints,
         model=mujoco.MjModel.from_xml_string(swimmer_mjcf(n_links)),
     )

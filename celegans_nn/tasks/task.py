@@ -29,6 +29,8 @@ class Bodies(Protocol):
     def qvel(self) -> Array: ...
     @property
     def sensordata(self) -> Array: ...
+    @property
+    def time(self) -> Array: ...
 
 
 class LocomotionTask(Protocol):
@@ -36,8 +38,9 @@ class LocomotionTask(Protocol):
 
     `control_dt` is in seconds and holds `frame_skip` physics steps. `current_sensors` says whether sensors
     are read, so that the simulator computes them at the new state (`mj_step` alone leaves them one physics
-    step behind). The first `settle_steps` of an episode cost as the others do and are not scored. `failure_reward` is what each step of an episode counts that ended in a failure (a
-    non-finite action or state); it lies below what the body can reach by moving badly.
+    step behind). The first `settle_steps` of an episode cost as the others do and are not scored.
+    `failure_reward` is what each step of an episode counts that ended in a failure (a non-finite action or
+    state); it lies below what the body can reach by moving badly.
     """
 
     @property

@@ -78,7 +78,8 @@ def dense_reference(net, x, weight, conductance):
                 z = (d >= 0).double() + soft - soft.detach()
                 v = torch.where(d >= 0, torch.zeros_like(u), u)
             total = total + z
-        ys.append(net.decoder(total[:, outputs] / net.ticks))
+        activity = total[:, outputs] / net.ticks
+        ys.append(net.decoder(net.model.readout_gain * (activity - activity.mean(1, keepdim=True))))
     return torch.stack(ys)
 
 

@@ -30,7 +30,8 @@ def moved(model, seed, n_steps=40):
 
 
 def as_bodies(data):
-    return SimpleNamespace(qpos=data.qpos[None], qvel=data.qvel[None], sensordata=data.sensordata[None])
+    arrays = {name: getattr(data, name)[None] for name in ("qpos", "qvel", "sensordata")}
+    return SimpleNamespace(time=np.array([data.time]), **arrays)
 
 
 @pytest.mark.parametrize("n_links", [3, 6, 15])
@@ -126,3 +127,17 @@ def test_a_number_of_links_that_cannot_be_is_refused_in_one_line(n_links):
     with pytest.raises(TaskError, match=r"n_links = .* from 2 to 25") as error:
         make_swimmer(n_links)
     assert "\n" not in str(error.value)
+
+
+def test_the_head_oscillator_is_a_square_wave_of_sixty_control_steps_and_absent_unless_asked_for():
+    assert "head_oscillator" not in make_swimmer().observations
+    task = make_swimmer(head_drive="square")
+    assert task.observations[-1] == "head_oscillator"
+    data = mujoco.MjData(task.model)
+    seen = []
+    for _ in range(130):
+        seen.append(task.observe(as_bodies(data))[0, -1])
+        mujoco.mj_step(task.model, data, nstep=task.frame_skip)
+    assert seen == [1.0 if t % 60 < 30 else -1.0 for t in range(130)]
+    with pytest.raises(TaskError, match="did you mean 'square'"):
+        make_swimmer(head_drive="sqare")
