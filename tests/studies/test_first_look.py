@@ -27,7 +27,6 @@ def test_the_worms_circuit_learns_to_swim_faster_than_the_readme_states(trial):
     assert row["cost_total"] <= trial.task.budget
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("trial", worm_trials("digits")[:3], ids=lambda t: t.describe())
 def test_every_level_of_realism_reads_digits_above_ninety_per_cent(trial):
     assert run_trial(trial).row["final"] > 0.90
