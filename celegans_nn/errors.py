@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import operator
 from collections.abc import Iterable
 
 
@@ -32,6 +33,24 @@ class TrainingError(CelegansError):
 
 class SpecError(CelegansError):
     """A study specification with a wrong key or value."""
+
+
+def whole_number(what: str, value: object, low: int, high: int, error: type[CelegansError] = CelegansError) -> int:
+    """`value` if it is a whole number in [low, high], else an `error` that names `what`.
+
+    >>> whole_number("ticks", 5, 1, 10)
+    5
+    """
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = low - 1
+    if isinstance(value, bool) or not low <= number <= high:
+        raise error(f"{what} is {one_line(value)}; give a whole number from {low} to {high}")
+    return number
+
+
+LARGEST_SEED = 2**63 - 1
 
 
 def nearest(name: str, known: Iterable[str], n: int = 3) -> str:

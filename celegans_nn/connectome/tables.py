@@ -19,6 +19,13 @@ class _Rows:
     """A table that knows how to name its rows in an error."""
 
     def __init__(self, table: pd.DataFrame, source: str, first_line: int | None):
+        if not isinstance(table, pd.DataFrame):
+            raise ConnectomeError(
+                f"{source} is {one_line(table)!r}; give a pandas DataFrame, or read a folder by Connectome.from_csv"
+            )
+        if table.columns.duplicated().any():
+            name = table.columns[table.columns.duplicated()][0]
+            raise ConnectomeError(f"{source}: column {one_line(name)!r} is there twice; keep one")
         self.table = table.reset_index(drop=True)
         self.source = source
         self.first_line = first_line
@@ -55,6 +62,10 @@ class _Rows:
         if bad.any():
             where, _ = self.where(bad)
             raise ConnectomeError(f"{where}: the {what} cell has no name; give its name or remove the row")
+        padded = (text != text.str.strip()).to_numpy()
+        if padded.any():
+            where, i = self.where(padded)
+            raise ConnectomeError(f"{where}: the name {text.iloc[i][:100]!r} begins or ends with a blank; remove it")
         return text
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from celegans_nn.errors import NetworkError, nearest
 from celegans_nn.networks.feedforward import SparseMLP
-from celegans_nn.networks.interface import dense_layer
+from celegans_nn.networks.interface import check_observations, dense_layer
 from celegans_nn.networks.network import Network
 
 
@@ -23,6 +23,7 @@ class DenseMLP(nn.Module):
         self.layers = nn.ModuleList(dense_layer(a, b, generator) for a, b in itertools.pairwise(sizes))
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, None]:
+        check_observations(x, self.layers[0].in_features)  # type: ignore[arg-type]
         for i, layer in enumerate(self.layers):
             x = layer(x if i == 0 else torch.relu(x))
         return x, None
@@ -34,7 +35,8 @@ def baseline(name: str, *, like: Network, seed: int = 0) -> nn.Module:
     dense_mlp
         Two hidden layers with as many units together as `like` has cells (Schmidgall et al. 2022 match neurons).
     dense_mlp_parameters
-        Two equal hidden layers of the width whose parameter count comes nearest to that of `like`.
+        Two equal hidden layers of the width whose parameter count comes nearest to that of `like` with one weight
+        an edge, as the genetic algorithm trains it.
     sparse_mlp
         The wiring of `like` turned feedforward; see `SparseMLP`.
     linear
@@ -53,7 +55,7 @@ def _dense_by_neurons(like: Network, generator: torch.Generator) -> nn.Module:
 
 
 def _dense_by_parameters(like: Network, generator: torch.Generator) -> nn.Module:
-    target = count_parameters(like)
+    target = count_parameters(like.unshared())  # what it trains in the end, also where it begins with shared weights
     ends = _inputs(like) + _outputs(like)
 
     def size(width: int) -> int:
@@ -68,7 +70,7 @@ def _dense_by_parameters(like: Network, generator: torch.Generator) -> nn.Module
 
 
 def _sparse(like: Network, generator: torch.Generator) -> nn.Module:
-    return SparseMLP(like.worm, like.interface, like.chemical.unknown_sign, generator)
+    return SparseMLP(like.worm, like.interface, like.chemical.share, like.chemical.unknown_sign, generator)
 
 
 def _linear(like: Network, generator: torch.Generator) -> nn.Module:

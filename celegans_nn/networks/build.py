@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import NetworkError
+from celegans_nn.errors import LARGEST_SEED, NetworkError, one_line, whole_number
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions
@@ -68,9 +69,13 @@ def build(
     >>> tuple(y.shape), tuple(state.voltage.shape)
     ((4, 2), (4, 2))
     """
+    if not isinstance(worm, Connectome):
+        raise NetworkError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
     model = neuron_model(neuron)
-    if ticks < 1 or not dt_ms > 0:
-        raise NetworkError(f"ticks is {ticks} and dt_ms {dt_ms}; give at least one tick and a positive step")
+    whole_number("ticks", ticks, 1, 100_000, NetworkError)
+    whole_number("seed", seed, 0, LARGEST_SEED, NetworkError)
+    if not (isinstance(dt_ms, (int, float)) and 0 < dt_ms < math.inf):
+        raise NetworkError(f"dt_ms is {one_line(dt_ms)}; give milliseconds above 0")
     if interface is None:
         if inputs is None or outputs is None:
             raise NetworkError("give an interface, or inputs and outputs as names or numbers")

@@ -30,10 +30,12 @@ class SparseMLP(Network):
     cycles gives each cell its final value: what a layer-by-layer pass would.
     """
 
-    def __init__(self, worm: Connectome, interface: Interface, unknown_sign: str | None, generator: torch.Generator):
+    def __init__(
+        self, worm: Connectome, interface: Interface, share: str, unknown_sign: str | None, generator: torch.Generator
+    ):
         forward, depth = feedforward_wiring(worm)
         model = MODELS["relu"]
-        chemical = ChemicalSynapses(forward, model.initial_log_weight, "edge", unknown_sign)
+        chemical = ChemicalSynapses(forward, model.initial_log_weight, share, unknown_sign)
         super().__init__(
             forward, model, interface, ticks=depth, dt_ms=1.0, chemical=chemical, gap=None, generator=generator
         )

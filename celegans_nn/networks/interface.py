@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import NetworkError, nearest, one_line
+from celegans_nn.errors import NetworkError, nearest, one_line, whole_number
 
 KINDS = ("mlp", "linear")
 INIT_BOUND = 0.3
@@ -80,7 +80,11 @@ def _names(worm: Connectome, mask: np.ndarray) -> tuple[str, ...]:
 
 
 def _named(names: int | Sequence[str], what: str) -> tuple[str, ...]:
-    return tuple(f"{what}_{i}" for i in range(names)) if isinstance(names, int) else tuple(names)
+    if isinstance(names, str) or (not isinstance(names, int) and not isinstance(names, Sequence)):
+        raise NetworkError(f"{what}s are {one_line(names)!r}; give their number or a list of names")
+    if isinstance(names, int):
+        return tuple(f"{what}_{i}" for i in range(whole_number(f"{what}s", names, 1, 10**6, NetworkError)))
+    return tuple(str(name) for name in names)
 
 
 def dense_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
@@ -96,6 +100,12 @@ def dense_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Lin
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
     return layer
+
+
+def check_observations(x: Tensor, observations: int) -> None:
+    """NetworkError where x is not [batch, observations]."""
+    if x.dim() != 2 or x.shape[1] != observations:
+        raise NetworkError(f"x has shape {list(x.shape)}; give [batch, {observations}]")
 
 
 class Coder(nn.Module):

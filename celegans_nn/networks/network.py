@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import NetworkError
-from celegans_nn.networks.interface import Coder, Interface
+from celegans_nn.networks.interface import Coder, Interface, check_observations
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions, gap_current
 from celegans_nn.neurons import NeuronModel
 
@@ -77,9 +76,6 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor, state: Any = None, effective: dict[str, Any] | None = None) -> tuple[Tensor, Any]:
         """One control step: x [batch, inputs] -> (y [batch, outputs], state)."""
-        if x.dim() != 2 or x.shape[1] != len(self.interface.observations):
-            expected = len(self.interface.observations)
-            raise NetworkError(f"x has shape {tuple(x.shape)}; give [batch, {expected}]")
         effective = self.precompute() if effective is None else effective
         state = self.initial_state(x.shape[0]) if state is None else state
         drive = self.drive(x)
@@ -91,6 +87,7 @@ class Network(nn.Module):
 
     def drive(self, x: Tensor) -> Tensor:
         """The current [batch, N] that observations x [batch, inputs] give to every cell (0 to non-input cells)."""
+        check_observations(x, len(self.interface.observations))
         current = self.model.encoder_gain * self.encoder(x)
         return torch.nn.functional.pad(current, (0, 1)).index_select(1, self.source)
 

@@ -52,6 +52,8 @@ def rewire(worm: Connectome, null: str, *, seed: int | np.random.Generator, scop
     >>> control.chemical["pre"].tolist(), sorted(control.chemical["post"])
     (['A', 'B', 'C', 'D', 'E', 'F'], ['A', 'B', 'C', 'D', 'E', 'F'])
     """
+    if not isinstance(worm, Connectome):
+        raise RewiringError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
     if null not in NULLS:
         raise RewiringError(f"unknown null model {one_line(null)!r}; {nearest(null, NULLS)}")
     check_scope(scope)

@@ -177,6 +177,17 @@ def _limits(results: Sequence[TaskResults]) -> list[str]:
             f"How sure a mean is. There are {seeds} seeds a network; below {FEWEST_FOR_AN_INTERVAL} an interval "
             "promises more than it holds, so every trial is shown as a point and no interval is drawn."
         )
+    unknown = sorted(
+        {
+            (int(p.row["unknown_edges"]), str(p.row["unknown_sign"]))
+            for r in results
+            for p in r.points
+            if p.row.get("unknown_edges")
+        }
+    )
+    for edges, choice in unknown:
+        done = {"drop": "left out", "excitatory": "taken as excitatory", "free": "trained with their sign"}[choice]
+        said.append(f"What the unknown signs are. {edges:,} chemical edges of unknown sign were {done}.")
     for result in results:
         shares = [p.row.get("share_of_s22") for p in result.points]
         known = [float(s) for s in shares if s is not None]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from celegans_nn.errors import CelegansError, SpecError, nearest, one_line
+from celegans_nn.errors import LARGEST_SEED, CelegansError, SpecError, nearest, one_line
 from celegans_nn.studies import known
 from celegans_nn.studies.spec import NetworkSpec, Study, TaskSpec, canonical_json
 
@@ -20,6 +20,7 @@ AXES = tuple(k for k in NETWORK_KEYS if k not in ("label", "like"))
 BASELINE_KEYS = ("label", "baseline", "like")
 TASK_KEYS = tuple(f.name for f in fields(TaskSpec))
 
+MOST_TICKS = 100_000
 _KINDS: dict[type, str] = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 _NETWORK_TYPES: dict[str, type] = {
     "muscles": bool, "gap_junctions": bool, "control_seeds": int, "ticks": int, "hidden": int, "dt_ms": float,
@@ -193,8 +194,8 @@ def _check_network_value(place: Place, key: str, value: Any) -> None:
     place.checked(key, value, kind)
     if kind is str and key in known.NETWORK_NAMES:
         place.named(key, value, known.NETWORK_NAMES[key]())
-    if key in ("ticks", "hidden") and value < 1:
-        place.wrong(key, value, "must be at least 1")
+    if key in ("ticks", "hidden") and not 1 <= value <= MOST_TICKS:
+        place.wrong(key, value, f"must be from 1 to {MOST_TICKS:,}")
     if key == "control_seeds" and value < 0:
         place.wrong(key, value, "a seed is 0 or above")
     if key == "dt_ms" and not 0 < value < float("inf"):
@@ -262,8 +263,8 @@ def _seeds(place: Place) -> tuple[int, ...]:
     if not isinstance(seeds, list) or not seeds:
         place.wrong("seeds", seeds, "must be a list of whole numbers, e.g. [0, 1, 2]")
     for seed in seeds:
-        if type(seed) is not int or seed < 0:
-            place.wrong("seeds", seeds, f"{one_line(seed, 40)} is not a whole number of 0 or above")
+        if type(seed) is not int or not 0 <= seed <= LARGEST_SEED:
+            place.wrong("seeds", seeds, f"{one_line(seed, 40)} is not a whole number of 0 to {LARGEST_SEED}")
     if len(set(seeds)) != len(seeds):
         place.wrong("seeds", seeds, "a seed is listed twice")
     return tuple(seeds)

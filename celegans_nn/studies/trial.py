@@ -137,11 +137,12 @@ def _row(trial: Trial, task: Any, result: Any) -> dict[str, Any]:
 
 def _counts(network: NetworkSpec) -> dict[str, Any]:
     if network.baseline is not None:
-        return dict.fromkeys(("wiring", "cells", "chemical_edges", "gap_pairs"))
+        return dict.fromkeys(("wiring", "cells", "chemical_edges", "unknown_edges", "gap_pairs"))
     worm = wirings(network)[1]
     return {
         "wiring": worm.fingerprint[:12],
         "cells": len(worm),
         "chemical_edges": len(worm.chemical_edges.pre),
+        "unknown_edges": int((worm.chemical_edges.sign == 0).sum()),
         "gap_pairs": len(worm.electrical_edges.pre),
     }

@@ -71,7 +71,8 @@ def read_images(
     looked = " and ".join(str(candidate) for candidate in candidates)
     raise TaskError(
         f"{files.name} is not there (looked in {looked}); run: {files.command}; "
-        "or give root=FOLDER that holds its idx-ubyte files, or ask for download=True"
+        "or give root=FOLDER that holds its idx-ubyte files, or ask for download=True "
+        "(in a spec: task = { download = true })"
     )
 
 

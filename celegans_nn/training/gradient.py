@@ -28,6 +28,11 @@ class BPTTOptions:
             raise TrainingError("bptt: give a batch of at least 1, and learning_rate and clip above 0")
 
 
+def batch_size(options: BPTTOptions, task: ClassificationTask) -> int:
+    """Images of one update."""
+    return min(options.batch, len(task.train))
+
+
 def fit(
     net: nn.Module,
     task: ClassificationTask,
@@ -36,13 +41,13 @@ def fit(
     rng: np.random.Generator,
     after_epoch: Callable[[int], None],
 ) -> int:
-    """Trains in place until `samples` images were seen; returns how many were. `after_epoch(seen)` may look on.
+    """Trains in place on as many whole batches as `samples` images hold; returns how many images were seen.
 
-    The learning rate falls from its start to zero along half a cosine.
+    `after_epoch(seen)` may look on. The learning rate falls from its start to zero along half a cosine.
     """
     adam = torch.optim.Adam(net.parameters(), lr=options.learning_rate)
-    batch = min(options.batch, len(task.train))
-    total = max(samples // batch, 1)
+    batch = batch_size(options, task)
+    total = samples // batch
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(adam, total)
     order = np.empty(0, np.int64)
     for step in range(total):

@@ -11,7 +11,7 @@ from torch import nn
 
 from celegans_nn.simulation.policies import PolicyStack
 from celegans_nn.simulation.population import PopulationSimulator
-from celegans_nn.tasks.task import ClassificationTask, LocomotionTask, Task
+from celegans_nn.tasks.task import ClassificationTask, LocomotionTask, Split, Task
 from celegans_nn.training.vector import Layout
 
 
@@ -100,11 +100,11 @@ def held_out_scores(net: nn.Module, task: Task, seeds: Sequence[int]) -> dict[st
             episodes = simulator.evaluate(net, list(seeds))
         means = {name: float(np.mean(values)) for name, values in episodes.metrics.items()}
         return {"return": float(np.mean(episodes.returns)), **means, "failed_episodes": float(episodes.failed.sum())}
+    splits = {"validation": task.validation, "test": task.test}  # type: ignore[union-attr]
+    return {f"{name}_accuracy": accuracy(net, split, task.steps) for name, split in splits.items()}  # type: ignore[union-attr]
+
+
+def accuracy(net: nn.Module, split: Split, steps: int) -> float:
+    """The share of images whose class has the largest output."""
     with torch.inference_mode():
-        splits = {"validation": task.validation, "test": task.test}  # type: ignore[union-attr]
-        return {
-            f"{name}_accuracy": float(
-                (present(net, torch.from_numpy(s.x), task.steps).argmax(1).numpy() == s.y).mean()  # type: ignore[union-attr]
-            )
-            for name, s in splits.items()
-        }
+        return float((present(net, torch.from_numpy(split.x), steps).argmax(1).numpy() == split.y).mean())

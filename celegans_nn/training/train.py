@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import nn
 
-from celegans_nn.errors import TrainingError, nearest, one_line
+from celegans_nn.errors import LARGEST_SEED, TrainingError, nearest, one_line, whole_number
 from celegans_nn.networks.network import Network
 from celegans_nn.tasks.task import Task
 from celegans_nn.training import evolution_strategies as es
 from celegans_nn.training import genetic as ga
 from celegans_nn.training.evolution_strategies import ESOptions
 from celegans_nn.training.genetic import GAOptions
-from celegans_nn.training.gradient import BPTTOptions, fit
-from celegans_nn.training.objective import held_out_scores, objective_for
+from celegans_nn.training.gradient import BPTTOptions, batch_size, fit
+from celegans_nn.training.objective import accuracy, held_out_scores, objective_for
 from celegans_nn.training.vector import Layout
 
 METHODS = ("es", "ga", "es+ga", "bptt")
@@ -56,6 +56,8 @@ class TrainOptions:
             else:
                 chosen.update(_checked("", {key: value}, known))
         options = cls(**chosen)
+        for key in ("evaluation_episodes", "evolution_batch"):
+            whole_number(f"training option {key}", getattr(options, key), 1, 10**9, TrainingError)
         if not 0 < options.pretraining_share < 1:
             raise TrainingError(f"pretraining_share is {options.pretraining_share}; give a share between 0 and 1")
         return options
@@ -121,6 +123,10 @@ def train(
     """
     if method not in METHODS:
         raise TrainingError(f"unknown training method {one_line(method)!r}; {nearest(method, METHODS)}")
+    if method == "bptt" and task.kind != "classification":
+        raise TrainingError(f"bptt needs a classification task, and {task.name!r} is a body; use es, ga or es+ga")
+    whole_number("seed", seed, 0, LARGEST_SEED, TrainingError)
+    whole_number("budget", budget, 1, 10**15, TrainingError)
     run = _Run(copy.deepcopy(net), task, TrainOptions.of(options), seed, budget, progress or (lambda done, total: None))
     run.score("untrained")
     if method == "bptt":
@@ -198,17 +204,13 @@ class _Run:
 
     def gradient(self) -> None:
         """Backpropagation through time over the whole budget."""
-        if self.task.kind != "classification":
-            raise TrainingError(
-                f"bptt needs a classification task, and {self.task.name!r} is a body; use es, ga or es+ga"
-            )
+        task: Any = self.task
+        self._need(batch_size(self.options.bptt, task), self.budget, "bptt")
 
         def after_epoch(seen: int) -> None:
-            accuracy = held_out_scores(self.net, self.task, ())["validation_accuracy"]
-            self.curve.append(CurvePoint(seen, accuracy, "bptt"))
+            self.curve.append(CurvePoint(seen, accuracy(self.net, task.validation, task.steps), "bptt"))
             self.progress(seen, self.budget)
 
-        task: Any = self.task
         self.cost["bptt"] = fit(self.net, task, self.options.bptt, self.budget, self.bptt_rng, after_epoch)
 
     def _point(self, stage: str, cost: int, score: float) -> None:
@@ -219,8 +221,8 @@ class _Run:
     def _need(self, generation_cost: int, until: int, stage: str) -> None:
         if self.spent + generation_cost > until:
             raise TrainingError(
-                f"{stage}: a generation costs {generation_cost}, and {until - self.spent} of the budget are left; "
-                "raise the budget, or lower the population or the episode's length"
+                f"{stage}: a generation or batch costs {generation_cost}, {until - self.spent} of the budget are left: "
+                "raise the budget, or lower the population, the batch or the episode's length"
             )
 
 

@@ -216,7 +216,7 @@ def test_wrong_names_and_shapes_are_one_line_with_the_remedy():
     for call, words in (
         (lambda: build(worm, "lfi", inputs=1, outputs=1), "did you mean 'lif'"),
         (lambda: build(worm, "lif"), "give an interface"),
-        (lambda: build(worm, "lif", inputs=1, outputs=1, ticks=0), "at least one tick"),
+        (lambda: build(worm, "lif", inputs=1, outputs=1, ticks=0), "ticks is 0; give a whole number from 1"),
         (lambda: build(worm, "lif", inputs=1, outputs=1, share="egde"), "did you mean 'edge'"),
         (lambda: build(worm, "lif", inputs=3, outputs=1)(torch.zeros(2, 4)), r"give \[batch, 3\]"),
     ):

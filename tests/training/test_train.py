@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from celegans_nn.errors import NetworkError, TrainingError
-from celegans_nn.networks import BASELINES, baseline, build
+from celegans_nn.networks import BASELINES, baseline, build, count_parameters
+from celegans_nn.neurons import MODELS
 from celegans_nn.tasks import make_task
 from celegans_nn.training import evolution_strategies as es
 from celegans_nn.training import genetic as ga
@@ -67,12 +68,15 @@ def test_training_leaves_the_network_it_was_given_and_the_global_random_states_a
     assert np.array_equal(rng, np.random.get_state()[1])  # noqa: NPY002
 
 
-@pytest.mark.parametrize("method", ["es", "ga", "bptt"])
-def test_no_synapse_changes_its_sign_through_many_large_updates(method):
+@pytest.mark.parametrize(
+    ("method", "neuron"),
+    [("es", "rate"), ("ga", "rate"), ("es+ga", "lif"), ("es+ga", "relu"), *(("bptt", n) for n in MODELS)],
+)
+def test_no_synapse_changes_its_sign_through_many_large_updates(method, neuron):
     task = make_task("digits", steps=1)
-    net = network(task, "rate", share="edge", ticks=5)
+    net = network(task, neuron, share="edge", ticks=5)
     before = net.chemical.matrix().sign()
-    budget = {"es": 5 * 32 * 200, "ga": 4 * 32 * 200, "bptt": 64 * 200}[method]
+    budget = 64 * 200 if method == "bptt" else 5 * 32 * 200
     options = {**FAST, "bptt": {"learning_rate": 0.3, "clip": 100.0}}
     result = train(net, task, method=method, seed=0, budget=budget, options=options)
     moved = (result.net.chemical.log_weight - net.chemical.log_weight).abs().detach()
@@ -181,7 +185,27 @@ def test_wrong_settings_are_one_line_with_the_remedy():
         ({"options": {"ga": {"elites": 800}}}, "give fewer"),
         ({"options": {"pretraining_share": 2.0}}, "between 0 and 1"),
         ({"budget": 20}, "raise the budget"),
+        ({"budget": -5}, "budget is -5; give a whole number"),
+        ({"seed": "a"}, "seed is a; give a whole number"),
+        ({"options": {"evolution_batch": 0}}, "evolution_batch is 0"),
+        ({"options": {"evaluation_episodes": 0}}, "evaluation_episodes is 0"),
     ):
         with pytest.raises(TrainingError, match=words) as caught:
             train(net, task, **{"method": "es", "seed": 0, "budget": 10_000, **call})
         assert "\n" not in str(caught.value)
+
+
+def test_a_budget_below_one_batch_is_refused_and_never_exceeded():
+    task = make_task("digits", steps=1)
+    net = network(task)
+    with pytest.raises(TrainingError, match="raise the budget"):
+        train(net, task, method="bptt", seed=0, budget=63)
+    assert train(net, task, method="bptt", seed=0, budget=200).cost["total"] == 192
+
+
+def test_the_parameter_matched_baseline_is_matched_to_what_two_stages_train():
+    task = swimmer()
+    net = network(task, share="sign")
+    trained = train(net, task, method="es+ga", seed=0, budget=300, options=SMALL).net
+    target, dense = count_parameters(trained), count_parameters(baseline("dense_mlp_parameters", like=net))
+    assert abs(dense - target) < 0.05 * target
