@@ -125,7 +125,7 @@ WRONG = [
     (HEAD + WORM + 'neuron = "lfi"\n' + DIGITS, 'neuron = "lfi"', "did you mean 'lif'"),
     (HEAD + WORM + 'nueron = "lif"\n' + DIGITS, "nueron", "did you mean 'neuron'"),
     (HEAD + WORM + "ticks = 2.5\n" + DIGITS, "ticks = 2.5", "whole number"),
-    (HEAD + WORM + "ticks = 0\n" + DIGITS, "ticks = 0", "at least 1"),
+    (HEAD + WORM + "ticks = 0\n" + DIGITS, "ticks = 0", "must be from 1 to"),
     (HEAD + WORM + "ticks = []\n" + DIGITS, "ticks = []", "the list is empty"),
     (HEAD + WORM + "dt_ms = -1\n" + DIGITS, "dt_ms = -1", "above 0"),
     (HEAD + WORM + 'gap_junctions = "yes"\n' + DIGITS, 'gap_junctions = "yes"', "true or false"),
