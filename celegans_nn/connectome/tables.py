@@ -62,10 +62,6 @@ class _Rows:
         if bad.any():
             where, _ = self.where(bad)
             raise ConnectomeError(f"{where}: the {what} cell has no name; give its name or remove the row")
-        padded = (text != text.str.strip()).to_numpy()
-        if padded.any():
-            where, i = self.where(padded)
-            raise ConnectomeError(f"{where}: the name {text.iloc[i][:100]!r} begins or ends with a blank; remove it")
         return text
 
 

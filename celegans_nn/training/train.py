@@ -218,10 +218,11 @@ class _Run:
         self.curve.append(CurvePoint(self.spent, score, stage))
         self.progress(self.spent, self.budget)
 
-    def _need(self, generation_cost: int, until: int, stage: str) -> None:
-        if self.spent + generation_cost > until:
+    def _need(self, cost: int, until: int, stage: str) -> None:
+        if self.spent + cost > until:
+            unit = "batch" if stage == "bptt" else "generation"
             raise TrainingError(
-                f"{stage}: a generation or batch costs {generation_cost}, {until - self.spent} of the budget are left: "
+                f"{stage}: a {unit} costs {cost}, and {until - self.spent} of the budget are left; "
                 "raise the budget, or lower the population, the batch or the episode's length"
             )
 
