@@ -46,7 +46,7 @@ def whole_number(what: str, value: object, low: int, high: int, error: type[Cele
     except TypeError:
         number = low - 1
     if isinstance(value, bool) or not low <= number <= high:
-        raise error(f"{what} is {one_line(value)}; give a whole number from {low} to {high}")
+        raise error(f"{what} is {one_line(repr(value))}; give a whole number from {low} to {high}")
     return number
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import RewiringError, nearest, one_line
+from celegans_nn.errors import LARGEST_SEED, RewiringError, nearest, one_line, whole_number
 from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.density import density
 from celegans_nn.rewiring.edges import Rewired, check_scope
@@ -78,6 +78,4 @@ def rewire(worm: Connectome, null: str, *, seed: int | np.random.Generator, scop
 def _seed_number(seed: int | np.random.Generator) -> int:
     if isinstance(seed, np.random.Generator):
         return int(seed.integers(2**63))
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise RewiringError(f"seed {one_line(seed)!r} is not a whole number from 0; give one, such as seed=0")
-    return int(seed)
+    return whole_number("seed", seed, 0, LARGEST_SEED, RewiringError)

@@ -302,7 +302,8 @@ def _with_preset(top: Place, preset: str | None) -> list[Place]:
     if preset is None:
         return places
     if preset not in merged:
-        raise SpecError(f"{top.file}: there is no preset {one_line(preset, 40)!r}; {nearest(preset, merged)}")
+        known_ones = nearest(preset, merged) if merged else "this study has none; leave the preset out"
+        raise SpecError(f"{top.file}: there is no preset {one_line(preset, 40)!r}; {known_ones}")
     return merged[preset]
 
 

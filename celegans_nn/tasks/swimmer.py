@@ -161,10 +161,13 @@ def make_swimmer(
     ('swimmer6', 23, ('joint_1', 'joint_2', 'joint_3', 'joint_4', 'joint_5'))
     """
     n_links = whole_number("swimmer", "n_links", n_links, 2, 25)
-    episode_steps = whole_number("swimmer", "episode_steps", episode_steps, 1, 10**9)
-    settle_steps = whole_number("swimmer", "settle_steps", settle_steps, 0, episode_steps - 1)
+    name = f"swimmer{n_links}"
+    episode_steps = whole_number(name, "episode_steps", episode_steps, 1, 10**9)
+    settle_steps = whole_number(name, "settle_steps", settle_steps, 0, episode_steps - 1)
     if head_drive not in DRIVES:
-        raise TaskError(f"swimmer: unknown head_drive {one_line(head_drive)!r}; {nearest(str(head_drive), DRIVES)}")
+        raise TaskError(
+            f"task {name!r}: unknown head_drive {one_line(head_drive)!r}; {nearest(str(head_drive), DRIVES)}"
+        )
     joints = tuple(f"joint_{k}" for k in range(1, n_links))
     velocities = tuple(f"link_{k}_{what}" for k in range(n_links) for what in ("vx", "vy", "wz"))
     return Swimmer(
@@ -172,7 +175,7 @@ def make_swimmer(
         episode_steps=episode_steps,
         settle_steps=settle_steps,
         head_drive=head_drive,
-        name=f"swimmer{n_links}",
+        name=name,
         observations=joints + velocities + (("head_oscillator",) if head_drive == "square" else ()),
         actions=joints,
         model=mujoco.MjModel.from_xml_string(swimmer_mjcf(n_links)),

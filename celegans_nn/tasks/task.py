@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from celegans_nn.errors import TaskError, one_line
+from celegans_nn import errors
+from celegans_nn.errors import TaskError
 
 if TYPE_CHECKING:
     import mujoco
@@ -133,9 +134,5 @@ def tanh_actions(outputs: Array) -> Array:
 
 
 def whole_number(task: str, option: str, value: object, low: int, high: int) -> int:
-    """`value` if it is a whole number in [low, high], else a TaskError that names the option."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise TaskError(
-            f"task {task!r}: {option} = {one_line(repr(value))} is not usable; give a whole number from {low} to {high}"
-        )
-    return int(value)
+    """`value` if it is a whole number in [low, high], else a TaskError that names task and option."""
+    return errors.whole_number(f"task {task!r}: {option}", value, low, high, TaskError)

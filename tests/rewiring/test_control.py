@@ -90,10 +90,10 @@ def test_scope_muscles_moves_muscle_edges_alone(worm, null):
     [
         ("degre", "neurons", 0, "did you mean 'degree'"),
         ("degree", "neuron", 0, "did you mean 'neurons'"),
-        ("degree", "neurons", -1, "seed '-1'"),
-        ("degree", "neurons", 1.5, "seed '1.5'"),
-        ("degree", "neurons", True, "seed 'True'"),
-        ("degree", "neurons", None, "seed 'None'"),
+        ("degree", "neurons", -1, "seed is -1"),
+        ("degree", "neurons", 1.5, "seed is 1.5"),
+        ("degree", "neurons", True, "seed is True"),
+        ("degree", "neurons", None, "seed is None"),
     ],
 )
 def test_wrong_arguments_are_named_in_one_line(worm, null, scope, seed, part):

@@ -234,9 +234,9 @@ def test_what_cannot_be_simulated_is_refused_in_one_line():
     task = make_task("swimmer6")
     with pytest.raises(TaskError, match="3 seeds for 2 individuals"):
         PopulationSimulator(task, 2).reset(range(3))
-    with pytest.raises(TaskError, match="episode_steps = 0"):
+    with pytest.raises(TaskError, match="episode_steps is 0"):
         evaluate_population(Recurrent(), task, [0], 0)
-    with pytest.raises(TaskError, match="threads = 0"):
+    with pytest.raises(TaskError, match="threads is 0"):
         evaluate_population(Recurrent(), task, [0], 5, threads=0)
     with pytest.raises(TaskError, match="individuals = 0"):
         evaluate_population(Recurrent(), task, [], 5)

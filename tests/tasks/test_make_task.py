@@ -24,7 +24,7 @@ def test_an_unknown_option_gives_the_nearest_before_any_data_are_read(name):
 @pytest.mark.parametrize("value", [0, -3, 2.5, "ten", True, None])
 @pytest.mark.parametrize(("name", "option"), [("swimmer6", "episode_steps"), ("mnist", "steps"), ("digits", "steps")])
 def test_an_option_that_is_no_whole_number_is_named(name, option, value):
-    with pytest.raises(TaskError, match=rf"task '\w+': {option} = .* whole number") as error:
+    with pytest.raises(TaskError, match=rf"task '\w+': {option} is .* whole number") as error:
         make_task(name, **{option: value})
     assert "\n" not in str(error.value)
 

@@ -124,7 +124,7 @@ def test_actions_are_float32_tanh():
 
 @pytest.mark.parametrize("n_links", [1, 26, 6.0, "6", True, None])
 def test_a_number_of_links_that_cannot_be_is_refused_in_one_line(n_links):
-    with pytest.raises(TaskError, match=r"n_links = .* from 2 to 25") as error:
+    with pytest.raises(TaskError, match=r"n_links is .* from 2 to 25") as error:
         make_swimmer(n_links)
     assert "\n" not in str(error.value)
 

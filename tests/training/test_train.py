@@ -186,7 +186,7 @@ def test_wrong_settings_are_one_line_with_the_remedy():
         ({"options": {"pretraining_share": 2.0}}, "between 0 and 1"),
         ({"budget": 20}, "raise the budget"),
         ({"budget": -5}, "budget is -5; give a whole number"),
-        ({"seed": "a"}, "seed is a; give a whole number"),
+        ({"seed": "a"}, "seed is 'a'; give a whole number"),
         ({"options": {"evolution_batch": 0}}, "evolution_batch is 0"),
         ({"options": {"evaluation_episodes": 0}}, "evaluation_episodes is 0"),
     ):
