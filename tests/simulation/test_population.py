@@ -238,7 +238,7 @@ def test_what_cannot_be_simulated_is_refused_in_one_line():
         evaluate_population(Recurrent(), task, [0], 0)
     with pytest.raises(TaskError, match="threads is 0"):
         evaluate_population(Recurrent(), task, [0], 5, threads=0)
-    with pytest.raises(TaskError, match="individuals = 0"):
+    with pytest.raises(TaskError, match="individuals is 0"):
         evaluate_population(Recurrent(), task, [], 5)
     with pytest.raises(TaskError, match=r"shape \[2, 3\] .* swimmer6 needs \[2, 5\]"):
         evaluate_population(Recurrent(outputs=3), task, [0, 1], 5)
