@@ -193,3 +193,15 @@ def test_a_subset_keeps_exactly_the_edges_between_its_cells(seed, data):
         whole, kept = getattr(worm, kind), getattr(part, kind)
         expected = whole[whole["pre"].isin(chosen) & whole["post"].isin(chosen)]
         assert kept.values.tolist() == expected.values.tolist()
+
+
+@pytest.mark.parametrize("table", [None, "edges.csv", {"pre": ["A"], "post": ["B"], "kind": ["chemical"]}])
+def test_what_is_no_table_is_refused_with_the_way_to_one(table):
+    with pytest.raises(ConnectomeError, match="give a pandas DataFrame"):
+        Connectome.from_edges(table)
+
+
+def test_a_column_that_is_there_twice_is_refused():
+    twice = pd.concat([EDGES, EDGES[["pre"]]], axis=1)
+    with pytest.raises(ConnectomeError, match="column 'pre' is there twice"):
+        Connectome.from_edges(twice)

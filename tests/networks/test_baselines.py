@@ -83,3 +83,14 @@ def test_the_forward_order_cuts_nothing_from_a_graph_without_cycles():
 def test_an_unknown_baseline_names_the_nearest():
     with pytest.raises(NetworkError, match="did you mean 'linear'"):
         baseline("linaer", like=like())
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_observations_of_the_wrong_width_are_one_line(name):
+    with pytest.raises(NetworkError, match=r"x has shape \[5, 6\]; give \[batch, 7\]"):
+        baseline(name, like=like())(torch.randn(5, 6))
+
+
+def test_sparse_mlp_shares_its_weights_where_the_network_it_is_like_does():
+    shared = build(random_worm(), "rate", inputs=7, outputs=3, share="sign")
+    assert len(baseline("sparse_mlp", like=shared).chemical.log_weight) == 2

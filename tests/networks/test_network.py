@@ -216,6 +216,13 @@ def test_wrong_names_and_shapes_are_one_line_with_the_remedy():
     for call, words in (
         (lambda: build(worm, "lfi", inputs=1, outputs=1), "did you mean 'lif'"),
         (lambda: build(worm, "lif"), "give an interface"),
+        (lambda: build("haspel2012", "lif", inputs=1, outputs=1), "give a Connectome"),
+        (lambda: build(worm, "lif", inputs="joint", outputs=1), "their number or a list of names"),
+        (lambda: build(worm, "lif", inputs=2.5, outputs=1), "their number or a list of names"),
+        (lambda: build(worm, "lif", inputs=True, outputs=1), "observations is True"),
+        (lambda: build(worm, "lif", inputs=1, outputs=1, ticks=2.5), "ticks is 2.5"),
+        (lambda: build(worm, "lif", inputs=1, outputs=1, dt_ms=float("inf")), "dt_ms is inf"),
+        (lambda: build(worm, "lif", inputs=1, outputs=1, seed=2**70), "seed is"),
         (lambda: build(worm, "lif", inputs=1, outputs=1, ticks=0), "ticks is 0; give a whole number from 1"),
         (lambda: build(worm, "lif", inputs=1, outputs=1, share="egde"), "did you mean 'edge'"),
         (lambda: build(worm, "lif", inputs=3, outputs=1)(torch.zeros(2, 4)), r"give \[batch, 3\]"),

@@ -142,3 +142,8 @@ def test_statistics_null_redraws_which_neurons_are_inhibitory_where_no_edge_is_l
 def test_importing_the_room_loads_no_torch():
     code = "import sys, celegans_nn.rewiring; sys.exit('torch' in sys.modules or 'mujoco' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_name_of_a_source_is_no_wiring():
+    with pytest.raises(RewiringError, match="give a Connectome"):
+        rewire("haspel2012", "degree", seed=0)
