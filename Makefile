@@ -30,7 +30,7 @@ $(VENV)/pip:
 	  { echo 'celegans_nn needs Python 3.11 or newer; run: make PYTHON=python3.11 $(MAKECMDGOALS)'; exit 2; }
 	@# Debian keeps venv's pip in a package of its own: install it when we may, else say how
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { [ "$$(id -u)" = 0 ] && apt-get install -y python3-venv; } || \
+	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv; } || \
 	  { echo 'Python cannot make virtual environments here; run: sudo apt-get install python3-venv'; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@

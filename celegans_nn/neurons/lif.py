@@ -51,7 +51,7 @@ def parameters(constants: Mapping[str, Any], dt_ms: float) -> LIFParameters:
 
 
 SURROGATE_SLOPE = 10.0
-"""Dimensionless; chosen here by digits accuracy, between the 1 and 100 of Zenke and Ganguli 2018."""
+"""Dimensionless; chosen here, not tuned."""
 
 MODEL = NeuronModel(
     name="lif",
@@ -65,6 +65,6 @@ MODEL = NeuronModel(
     parameters=parameters,
     input_gain=lambda p: p.gain,
     initial_log_weight=(-1.0, -1.5),  # Schmidgall et al. 2022, "ALIF"
-    encoder_gain=5.0,  # chosen here: well below it, a fresh encoder never brings a cell to its threshold
+    encoder_gain=5.0,  # chosen here: at 1 a fresh encoder brought no cell to its threshold on swimmer6
     readout_gain=3.0,  # chosen here
 )
