@@ -6,11 +6,11 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.ends import default_ends
 from celegans_nn.errors import NetworkError, nearest, one_line, whole_number
 
 KINDS = ("mlp", "linear")
@@ -67,16 +67,10 @@ def default_interface(
 
     A wiring with no known motor neuron takes and gives through all its neurons.
     """
-    role = worm.cells["role"].astype(str)
-    motor = _names(worm, role == "motor") or _names(worm, worm.cells["neuron"]) or worm.names
-    muscles = _names(worm, role == "muscle")
+    input_cells, output_cells = (tuple(worm.cells["name"][ends].tolist()) for ends in default_ends(worm))
     return Interface(
-        _named(inputs, "observation"), _named(outputs, "action"), motor, muscles or motor, encoder, decoder, hidden
+        _named(inputs, "observation"), _named(outputs, "action"), input_cells, output_cells, encoder, decoder, hidden
     )
-
-
-def _names(worm: Connectome, mask: np.ndarray) -> tuple[str, ...]:
-    return tuple(worm.cells["name"][mask].tolist())
 
 
 def _named(names: int | Sequence[str], what: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -10,41 +10,64 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import LARGEST_SEED, RewiringError, nearest, one_line, whole_number
 from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.density import density
-from celegans_nn.rewiring.edges import Rewired, check_scope
+from celegans_nn.rewiring.edges import Rewired, check_scope, end_cells
 from celegans_nn.rewiring.statistics import statistics
+from celegans_nn.rewiring.void import refuse_void
 
-NULLS: dict[str, Callable[[Connectome, str, np.random.Generator], Rewired]] = {
+INTERFACE_SHUFFLE = "interface_shuffle"
+
+NULLS: dict[str, Callable[..., Rewired]] = {
     "density": density,
     "statistics": statistics,
     "degree": degree,
 }
-"""Every null model, from the one that keeps least to the one that keeps most."""
+"""The null models that rewire a graph, from those that keep least to those that keep most."""
+
+KEEP_A_BOUNDARY = ("boundary",)
+"""Those that are given the positions of input and output cells too."""
 
 
-def rewire(worm: Connectome, null: str, *, seed: int | np.random.Generator, scope: str = "neurons") -> Connectome:
+def rewire(
+    worm: Connectome,
+    null: str,
+    *,
+    seed: int | np.random.Generator,
+    scope: str = "neurons",
+    inputs: Iterable[str] | None = None,
+    outputs: Iterable[str] | None = None,
+    initial_weights: str = "table",
+) -> Connectome:
     """A control for `worm`: the same cells, rewired by the null model `null`. `worm` itself is not changed.
 
     Parameters
     ----------
     null
-        "density", "statistics" or "degree"; each one's docstring says what it keeps.
+        One of `NULLS`; each one's docstring says what it keeps.
     seed
         A whole number from 0, or a Generator, from which one is drawn. The same seed gives the same control.
     scope
         "neurons" (default): only edges between two neurons move, so that no neuron is put on a muscle it does
         not drive, nor gap junctions with a muscle. "muscles": only edges with a muscle at an end. "all": every
         edge, each among those between the same kinds of cells. Self-loops stay in every scope.
+    inputs, outputs
+        Names of the cells that take observations and that drive actions, for `boundary`. By default those of a
+        network: motor neurons and muscles.
+    initial_weights
+        "table", or "shared" if the networks to be compared start from one weight a sign: then null models that
+        differ from a lower rung in weights alone are refused.
 
     Returns
     -------
     Connectome
-        Its provenance has the worm's and `rewired`: null, seed, scope, moves attempted and accepted (in all
-        and of each kind of edge), and, if `worm` was itself rewired, that record as `after`.
+        Its provenance has the worm's and `rewired`: null, seed, scope, edges in scope, moves attempted and
+        accepted and edges that moved (in all and of each kind of edge), and, if `worm` was itself rewired, that
+        record as `after`.
 
     Raises
     ------
     RewiringError
-        For an unknown null or scope, for a seed that is no whole number, and where nothing can move.
+        For an unknown null, scope or cell, for a seed that is no whole number, where nothing can move, where the
+        wiring lacks what the null needs, and where the control would be void.
 
     >>> import pandas as pd
     >>> ring = pd.DataFrame({"pre": list("ABCDEF"), "post": list("BCDEFA"), "kind": "chemical"})
@@ -54,11 +77,13 @@ def rewire(worm: Connectome, null: str, *, seed: int | np.random.Generator, scop
     """
     if not isinstance(worm, Connectome):
         raise RewiringError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
-    if null not in NULLS:
-        raise RewiringError(f"unknown null model {one_line(null)!r}; {nearest(null, NULLS)}")
+    _check_null(null)
     check_scope(scope)
+    refuse_void(null, initial_weights)
     number = _seed_number(seed)
-    made = NULLS[null](worm, scope, np.random.default_rng(number))
+    rng = np.random.default_rng(number)
+    ends = end_cells(worm, inputs, outputs) if null in KEEP_A_BOUNDARY else ()
+    made = NULLS[null](worm, scope, rng, *ends)
     moves = {"chemical": made.chemical_moves, "electrical": made.electrical_moves}
     record = {
         "null": null,
@@ -73,6 +98,16 @@ def rewire(worm: Connectome, null: str, *, seed: int | np.random.Generator, scop
     if before is not None:
         record["after"] = before
     return worm.with_edges(made.chemical, made.electrical, {"rewired": record})
+
+
+def _check_null(null: str) -> None:
+    if null == INTERFACE_SHUFFLE:
+        raise RewiringError(
+            "interface_shuffle keeps the graph and moves its inputs and outputs; "
+            "use shuffle_interface(worm, interface, seed=...), which gives another Interface"
+        )
+    if null not in NULLS:
+        raise RewiringError(f"unknown null model {one_line(null)!r}; {nearest(null, NULLS)}")
 
 
 def _seed_number(seed: int | np.random.Generator) -> int:

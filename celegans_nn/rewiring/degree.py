@@ -66,10 +66,10 @@ def _degree_chemical(
     here = np.flatnonzero(blocks >= 0)
     attempts = _attempts(len(here), attempts_per_edge)
     post, weight, sign = e.post.copy(), e.weight.copy(), e.sign.copy()
-    post[here], accepted = switch_directed(e.pre[here], post[here], blocks[here], attempts, rng)
+    post[here], moves = switch_directed(e.pre[here], post[here], blocks[here], attempts, rng)
     dealt = here[dealt_within(e.pre[here] * BLOCKS + blocks[here], rng)]
     weight[here], sign[here] = e.weight[dealt], e.sign[dealt]
-    return ChemicalEdges(e.pre, post, weight, sign), Moves(len(here), attempts, accepted)
+    return ChemicalEdges(e.pre, post, weight, sign), moves
 
 
 def _degree_electrical(
@@ -81,6 +81,6 @@ def _degree_electrical(
     here = np.flatnonzero(blocks >= 0)
     attempts = _attempts(len(here), attempts_per_edge)
     pre, post, weight = e.pre.copy(), e.post.copy(), e.weight.copy()
-    pre[here], post[here], accepted = switch_undirected(pre[here], post[here], both_ways[:, here], attempts, rng)
+    pre[here], post[here], moves = switch_undirected(pre[here], post[here], both_ways[:, here], attempts, rng)
     weight[here] = e.weight[here[dealt_within(blocks[here], rng)]]
-    return ElectricalEdges(pre, post, weight), Moves(len(here), attempts, accepted)
+    return ElectricalEdges(pre, post, weight), moves

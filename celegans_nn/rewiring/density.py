@@ -43,7 +43,7 @@ def density_chemical(worm: Connectome, scope: str, rng: np.random.Generator) -> 
         pre[here], post[here], choices = _ordered_pairs(sources, targets, len(here), rng)
         placed += len(here)
         accepted += len(here) if choices > len(here) else 0
-    return ChemicalEdges(pre, post, e.weight, e.sign), Moves(placed, placed, accepted)
+    return ChemicalEdges(pre, post, e.weight, e.sign), Moves(placed, placed, accepted, accepted)
 
 
 def density_electrical(worm: Connectome, scope: str, rng: np.random.Generator) -> tuple[ElectricalEdges, Moves]:
@@ -59,7 +59,7 @@ def density_electrical(worm: Connectome, scope: str, rng: np.random.Generator) -
         pre[here], post[here], choices = draw(first, second, len(here), rng)
         placed += len(here)
         accepted += len(here) if choices > len(here) else 0
-    return ElectricalEdges(pre, post, e.weight), Moves(placed, placed, accepted)
+    return ElectricalEdges(pre, post, e.weight), Moves(placed, placed, accepted, accepted)
 
 
 def _ordered_pairs(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
+from celegans_nn.connectome.ends import default_ends
 from celegans_nn.errors import RewiringError, nearest, one_line
 
 SCOPES = ("neurons", "muscles", "all")
@@ -23,6 +25,8 @@ class Moves(NamedTuple):
     """Edges in scope; the others stayed where they are."""
     attempted: int
     accepted: int
+    movable: int
+    """Edges in scope that took part in an accepted move; where it is far below `edges`, the null is nearly frozen."""
 
 
 class Rewired(NamedTuple):
@@ -46,6 +50,29 @@ def cell_kinds(worm: Connectome) -> np.ndarray:
     """NEURON, MUSCLE or OTHER (end organs) of every cell, int64 [N]. A muscle is a cell whose role says so."""
     kinds = np.where(worm.cells["neuron"].astype(bool), NEURON, OTHER)
     return np.where(worm.cells["role"] == "muscle", MUSCLE, kinds).astype(np.int64)
+
+
+def end_cells(
+    worm: Connectome, inputs: Iterable[str] | None = None, outputs: Iterable[str] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the input and the output cells, int64; those that are not named are a network's own.
+
+    Raises RewiringError for a name that is no cell.
+    """
+    defaults = default_ends(worm)
+    return (
+        defaults[0] if inputs is None else _positions(worm, inputs),
+        defaults[1] if outputs is None else _positions(worm, outputs),
+    )
+
+
+def _positions(worm: Connectome, names: Iterable[str]) -> np.ndarray:
+    positions = []
+    for name in names:
+        if name not in worm.index:
+            raise RewiringError(f"unknown cell {one_line(name)!r} among {len(worm)} cells; name cells of the wiring")
+        positions.append(worm.index[name])
+    return np.array(positions, dtype=np.int64)
 
 
 def movable_blocks(kinds: np.ndarray, pre: np.ndarray, post: np.ndarray, scope: str) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from celegans_nn.connectome.connectome import CELL_COLUMNS, Connectome
 from celegans_nn.errors import RewiringError, nearest, one_line
 from celegans_nn.rewiring import measures
-from celegans_nn.rewiring.edges import MUSCLE, NEURON, cell_kinds
+from celegans_nn.rewiring.edges import MUSCLE, NEURON, cell_kinds, end_cells
 from celegans_nn.rewiring.statistics import SILENT, cell_signs
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def compare(
             f"compare: the control's {len(control)} cells are not the original's {len(original)} in the same order; "
             "give a control made from this connectome, or cut both with subset()"
         )
-    ends = _ends(original, inputs, outputs)
+    ends = end_cells(original, inputs, outputs)
     rows = (
         *_cell_rows(original, control),
         *_count_rows(original, control),
@@ -228,28 +228,6 @@ def _graph_rows(original: Connectome, control: Connectome) -> list[Row]:
         _scalar("spectral radius, weights", *(measures.spectral_radius(w, "weight") for w in both)),
         _scalar("spectral radius, signed weights", *(measures.spectral_radius(w, "signed") for w in both)),
     ]
-
-
-def _ends(
-    worm: Connectome, inputs: Iterable[str] | None, outputs: Iterable[str] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    role = worm.cells["role"]
-    motor, muscle = np.flatnonzero(role == "motor"), np.flatnonzero(role == "muscle")
-    known = motor if len(motor) else np.arange(len(worm))
-    defaults = known, muscle if len(muscle) and len(motor) else known
-    return (
-        defaults[0] if inputs is None else _positions(worm, inputs),
-        defaults[1] if outputs is None else _positions(worm, outputs),
-    )
-
-
-def _positions(worm: Connectome, names: Iterable[str]) -> np.ndarray:
-    positions = []
-    for name in names:
-        if name not in worm.index:
-            raise RewiringError(f"compare: unknown cell {one_line(name)!r} among {len(worm)} cells; name cells of both")
-        positions.append(worm.index[name])
-    return np.array(positions, dtype=np.int64)
 
 
 def _path_rows(original: Connectome, control: Connectome, inputs: np.ndarray, outputs: np.ndarray) -> list[Row]:

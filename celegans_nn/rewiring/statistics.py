@@ -70,7 +70,8 @@ def _chemical_by_neuron(
     new_pre, new_post, weight = e.pre.copy(), e.post.copy(), e.weight.copy()
     new_pre[here], new_post[here] = pre, _targets(pre, target_kind, count, kinds, rng)
     weight[here] = e.weight[here[dealt_within(blocks[here] * KINDS + e.sign[here], rng)]]
-    moves = Moves(len(here), len(here), len(here) if other_graph_exists else 0)
+    moved = len(here) if other_graph_exists else 0
+    moves = Moves(len(here), len(here), moved, moved)
     return ChemicalEdges(new_pre, new_post, weight, e.sign), moves
 
 

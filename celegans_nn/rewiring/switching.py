@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from celegans_nn.rewiring.edges import Moves
 from celegans_nn.rewiring.splitmix import below_high, below_low, kernel_seed, next_bits
 
 REVERSAL_SHARE = 0.125
@@ -26,8 +27,8 @@ def switch_directed(
     attempts: int,
     rng: np.random.Generator,
     reversal_share: float = REVERSAL_SHARE,
-) -> tuple[np.ndarray, int]:
-    """New postsynaptic ends, int64 [E], of a simple digraph without self-loops, and how many attempts succeeded.
+) -> tuple[np.ndarray, Moves]:
+    """New postsynaptic ends, int64 [E], of a simple digraph without self-loops, and how the edges moved.
 
     Each edge keeps its presynaptic end. Switching alone does not reach every simple digraph of given degrees
     (a directed three-cycle never turns round); with the reversal of three-cycles it does (Rao, Jana &
@@ -37,33 +38,36 @@ def switch_directed(
     """
     pre, post = pre.astype(np.int64), post.astype(np.int64)
     if len(pre) == 0:
-        return post, 0
+        return post, Moves(0, 0, 0, 0)
     cells = int(max(pre.max(), post.max())) + 1
     first = np.searchsorted(pre, np.arange(cells + 1))
     by_group, group_first = _by_group(group)
+    moved = np.zeros(len(pre), dtype=np.bool_)
     accepted = _switch_directed(
-        pre, post, first, group, by_group, group_first, attempts, reversal_share, kernel_seed(rng)
+        pre, post, first, group, by_group, group_first, attempts, reversal_share, kernel_seed(rng), moved
     )
-    return post, int(accepted)
+    return post, Moves(len(pre), attempts, int(accepted), int(moved.sum()))
 
 
 def switch_undirected(
     one: np.ndarray, other: np.ndarray, group_both_ways: np.ndarray, attempts: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, int]:
-    """New ends (one, other), int64 [G], of an undirected simple graph, and how many attempts succeeded.
+) -> tuple[np.ndarray, np.ndarray, Moves]:
+    """New ends (one, other), int64 [G], of an undirected simple graph, and how the pairs moved.
 
     `group_both_ways`, int [2, G], 0 and up, is the group of each pair seen from `one` and seen from `other`;
     they differ where a pair joins two kinds of cells, and the new `one` is then of the old one's kind.
     Switching reaches every simple graph of given degrees (Taylor 1981).
     """
     ends = np.concatenate([one, other]).astype(np.int64)
-    accepted = 0
-    if len(one):
-        by_group, group_first = _by_group(group_both_ways.reshape(-1))
-        accepted = _switch_undirected(
-            ends, group_both_ways.reshape(-1), by_group, group_first, attempts, kernel_seed(rng)
-        )
-    return ends[: len(one)], ends[len(one) :], int(accepted)
+    if len(one) == 0:
+        return ends[:0], ends[:0], Moves(0, 0, 0, 0)
+    by_group, group_first = _by_group(group_both_ways.reshape(-1))
+    moved = np.zeros(len(ends), dtype=np.bool_)
+    accepted = _switch_undirected(
+        ends, group_both_ways.reshape(-1), by_group, group_first, attempts, kernel_seed(rng), moved
+    )
+    movable = int((moved[: len(one)] | moved[len(one) :]).sum())
+    return ends[: len(one)], ends[len(one) :], Moves(len(one), attempts, int(accepted), movable)
 
 
 def _by_group(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -97,6 +101,7 @@ def _switch_directed(
     attempts: int,
     reversal_share: float,
     state: np.uint64,
+    moved: np.ndarray,
 ) -> int:
     cells = len(first) - 1
     links = np.zeros((cells, (cells + 7) >> 3), dtype=np.uint8)
@@ -126,6 +131,7 @@ def _switch_directed(
             if group[j] != group[i] or group[k] != group[i]:
                 continue
             post[i], post[j], post[k] = c, a, b
+            moved[i] = moved[j] = moved[k] = True
             for u, old, new in ((a, b, c), (b, c, a), (c, a, b)):
                 _flip(links, u, old)
                 _flip(links, u, new)
@@ -137,6 +143,7 @@ def _switch_directed(
             if a == d or c == b or _linked(links, a, d) or _linked(links, c, b):
                 continue
             post[i], post[j] = d, b
+            moved[i] = moved[j] = True
             for u, old, new in ((a, b, d), (c, d, b)):
                 _flip(links, u, old)
                 _flip(links, u, new)
@@ -152,6 +159,7 @@ def _switch_undirected(
     group_first: np.ndarray,
     attempts: int,
     state: np.uint64,
+    moved: np.ndarray,
 ) -> int:
     """Pair k has its ends at k and at k + G of `ends`, so either end leads to the other."""
     pairs, cells = len(ends) // 2, ends.max() + 1
@@ -172,6 +180,7 @@ def _switch_undirected(
         if a == d or c == b or _linked(links, a, d) or _linked(links, c, b):
             continue
         ends[p_far], ends[q_far] = d, b
+        moved[p] = moved[q] = True
         for u, v in ((a, b), (c, d), (a, d), (c, b)):
             _flip(links, u, v)
             _flip(links, v, u)

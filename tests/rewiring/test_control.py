@@ -128,7 +128,7 @@ def test_gap_junctions_that_cannot_move_are_left_and_counted():
     edges = pd.DataFrame({"pre": list("ABCDA"), "post": list("BCDAC"), "kind": ["chemical"] * 4 + ["electrical"]})
     worm = Connectome.from_edges(edges)
     control = rewire(worm, "degree", seed=1)
-    assert control.provenance["rewired"]["electrical"] == {"edges": 1, "attempted": 1000, "accepted": 0}
+    assert control.provenance["rewired"]["electrical"] == {"edges": 1, "attempted": 1000, "accepted": 0, "movable": 0}
     pd.testing.assert_frame_equal(control.electrical, worm.electrical)
 
 
