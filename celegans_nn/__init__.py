@@ -14,6 +14,7 @@ _PUBLIC = {
     "Connectome": "celegans_nn.connectome.connectome",
     "load_connectome": "celegans_nn.connectome.sources",
     "rewire": "celegans_nn.rewiring",
+    "rewire_many": "celegans_nn.rewiring",
     "compare": "celegans_nn.rewiring",
     "build": "celegans_nn.networks",
     "baseline": "celegans_nn.networks",

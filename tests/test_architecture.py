@@ -18,7 +18,7 @@ FLOORS = [
     {"rewiring", "neurons"},
     {"connectome"},
     {"files"},
-    {"errors"},
+    {"errors", "cores"},
 ]
 HEIGHT = {room: len(FLOORS) - i for i, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -75,14 +75,9 @@ def rewire(
     >>> control.chemical["pre"].tolist(), sorted(control.chemical["post"])
     (['A', 'B', 'C', 'D', 'E', 'F'], ['A', 'B', 'C', 'D', 'E', 'F'])
     """
-    if not isinstance(worm, Connectome):
-        raise RewiringError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
-    _check_null(null)
-    check_scope(scope)
-    refuse_void(null, initial_weights)
+    ends = check_request(worm, null, scope, inputs, outputs, initial_weights)
     number = _seed_number(seed)
     rng = np.random.default_rng(number)
-    ends = end_cells(worm, inputs, outputs) if null in KEEP_A_BOUNDARY else ()
     made = NULLS[null](worm, scope, rng, *ends)
     moves = {"chemical": made.chemical_moves, "electrical": made.electrical_moves}
     record = {
@@ -98,6 +93,23 @@ def rewire(
     if before is not None:
         record["after"] = before
     return worm.with_edges(made.chemical, made.electrical, {"rewired": record})
+
+
+def check_request(
+    worm: Connectome,
+    null: str,
+    scope: str,
+    inputs: Iterable[str] | None,
+    outputs: Iterable[str] | None,
+    initial_weights: str,
+) -> tuple[np.ndarray, ...]:
+    """RewiringError for a wrong argument of `rewire`; else what the null model needs beside wiring, scope and rng."""
+    if not isinstance(worm, Connectome):
+        raise RewiringError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
+    _check_null(null)
+    check_scope(scope)
+    refuse_void(null, initial_weights)
+    return end_cells(worm, inputs, outputs) if null in KEEP_A_BOUNDARY else ()
 
 
 def _check_null(null: str) -> None:

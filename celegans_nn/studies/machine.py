@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import celegans_nn
+from celegans_nn.cores import usable_cores
 
 PACKAGES = ("numpy", "torch", "mujoco", "gymnasium", "scipy", "pandas", "scikit-learn", "networkx")
 
@@ -20,7 +21,7 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "memory_gb": _memory_gb(),
     }
 

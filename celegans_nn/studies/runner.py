@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from celegans_nn.cores import usable_cores
 from celegans_nn.errors import CelegansError, SpecError, one_line
 from celegans_nn.files import write_atomic
 from celegans_nn.studies.machine import versions
@@ -90,7 +90,7 @@ def check_networks(study: Study) -> None:
 
 
 def _run(study: Study, folder: Path, workers: int | None) -> pd.DataFrame:
-    workers = _cores() if workers is None else workers
+    workers = usable_cores() if workers is None else workers
     if workers < 1:
         raise SpecError(f"workers = {one_line(workers)}: give at least 1 worker process")
     check_networks(study)
@@ -118,10 +118,6 @@ def _of_other_code(folder: Path, study: Study) -> int:
     now = versions()["sources"]
     records = read_records(folder, study).values()
     return sum(r.row is not None and r.provenance.get("version_sources") != now for r in records)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
