@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import LARGEST_SEED, RewiringError, nearest, one_line, whole_number
+from celegans_nn.errors import RewiringError, nearest, one_line
 from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.density import density
-from celegans_nn.rewiring.edges import Rewired, check_scope, end_cells
+from celegans_nn.rewiring.edges import Rewired, check_scope, end_cells, seed_number
 from celegans_nn.rewiring.statistics import statistics
 from celegans_nn.rewiring.void import refuse_void
 
@@ -76,7 +76,7 @@ def rewire(
     (['A', 'B', 'C', 'D', 'E', 'F'], ['A', 'B', 'C', 'D', 'E', 'F'])
     """
     ends = check_request(worm, null, scope, inputs, outputs, initial_weights)
-    number = _seed_number(seed)
+    number = seed_number(seed)
     rng = np.random.default_rng(number)
     made = NULLS[null](worm, scope, rng, *ends)
     moves = {"chemical": made.chemical_moves, "electrical": made.electrical_moves}
@@ -120,9 +120,3 @@ def _check_null(null: str) -> None:
         )
     if null not in NULLS:
         raise RewiringError(f"unknown null model {one_line(null)!r}; {nearest(null, NULLS)}")
-
-
-def _seed_number(seed: int | np.random.Generator) -> int:
-    if isinstance(seed, np.random.Generator):
-        return int(seed.integers(2**63))
-    return whole_number("seed", seed, 0, LARGEST_SEED, RewiringError)

@@ -9,7 +9,7 @@ import numpy as np
 
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
 from celegans_nn.connectome.ends import default_ends
-from celegans_nn.errors import RewiringError, nearest, one_line
+from celegans_nn.errors import LARGEST_SEED, RewiringError, nearest, one_line, whole_number
 
 SCOPES = ("neurons", "muscles", "all")
 NEURON, MUSCLE, OTHER = 0, 1, 2
@@ -44,6 +44,13 @@ def check_scope(scope: str) -> None:
     """Raises RewiringError unless `scope` is one of `SCOPES`."""
     if scope not in SCOPES:
         raise RewiringError(f"unknown scope {one_line(scope)!r}; {nearest(scope, SCOPES)}")
+
+
+def seed_number(seed: int | np.random.Generator) -> int:
+    """`seed`, or a number drawn from it if it is a Generator. Raises RewiringError for anything else."""
+    if isinstance(seed, np.random.Generator):
+        return int(seed.integers(2**63))
+    return whole_number("seed", seed, 0, LARGEST_SEED, RewiringError)
 
 
 def cell_kinds(worm: Connectome) -> np.ndarray:
