@@ -32,6 +32,13 @@ def controls() -> Sequence[str]:
     return ("none", *NULLS)
 
 
+def void_control(control: str) -> str | None:
+    """Why this control would tell nothing: every network of a study starts from shared weights."""
+    from celegans_nn.rewiring.void import why_void
+
+    return why_void(control, "shared")
+
+
 def scopes() -> Sequence[str]:
     from celegans_nn.rewiring import SCOPES
 

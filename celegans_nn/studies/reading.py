@@ -194,6 +194,8 @@ def _check_network_value(place: Place, key: str, value: Any) -> None:
     place.checked(key, value, kind)
     if kind is str and key in known.NETWORK_NAMES:
         place.named(key, value, known.NETWORK_NAMES[key]())
+    if key == "control" and (void := known.void_control(value)) is not None:
+        place.wrong(key, value, void)
     if key in ("ticks", "hidden") and not 1 <= value <= MOST_TICKS:
         place.wrong(key, value, f"must be from 1 to {MOST_TICKS:,}")
     if key == "control_seeds" and value < 0:

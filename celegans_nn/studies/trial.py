@@ -108,7 +108,7 @@ def _wirings(definition: str) -> tuple[Connectome, Connectome]:
     worm = load_connectome(spec.source, circuit=circuit, muscles=spec.muscles, polarity=spec.polarity)
     if spec.control == "none":
         return worm, worm
-    return worm, rewire(worm, spec.control, seed=spec.control_seed, scope=spec.scope)
+    return worm, rewire(worm, spec.control, seed=spec.control_seed, scope=spec.scope, initial_weights="shared")
 
 
 def _row(trial: Trial, task: Any, result: Any) -> dict[str, Any]:
