@@ -11,8 +11,10 @@ from celegans_nn.errors import RewiringError, nearest, one_line
 from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.density import density
 from celegans_nn.rewiring.edges import Rewired, check_scope, end_cells, seed_number
+from celegans_nn.rewiring.sign_shuffle import sign_shuffle
 from celegans_nn.rewiring.statistics import statistics
 from celegans_nn.rewiring.void import refuse_void
+from celegans_nn.rewiring.weight_shuffle import weight_shuffle
 
 INTERFACE_SHUFFLE = "interface_shuffle"
 
@@ -20,6 +22,8 @@ NULLS: dict[str, Callable[..., Rewired]] = {
     "density": density,
     "statistics": statistics,
     "degree": degree,
+    "sign_shuffle": sign_shuffle,
+    "weight_shuffle": weight_shuffle,
 }
 """The null models that rewire a graph, from those that keep least to those that keep most."""
 

@@ -57,8 +57,9 @@ def test_every_null_leaves_self_loops_and_edges_out_of_scope_in_place_and_makes_
 @cases
 def test_every_null_keeps_edges_weights_and_signs_by_kind_of_cell(worm, scope, seed):
     role = role_of(worm)
-    for control in controls(worm, scope, seed).values():
-        chemical = [Counter((role[a], role[b], *rest) for a, b, *rest in chemical_rows(w)) for w in (worm, control)]
+    for null, control in controls(worm, scope, seed).items():
+        kept = slice(1) if null == "sign_shuffle" else slice(2)  # signs of cells move there, edges' signs with them
+        chemical = [Counter((role[r[0]], role[r[1]], *r[2:][kept]) for r in chemical_rows(w)) for w in (worm, control)]
         gaps = [Counter((*sorted((role[a], role[b])), w) for a, b, w in electrical_rows(x)) for x in (worm, control)]
         assert chemical[0] == chemical[1]
         assert gaps[0] == gaps[1]
@@ -178,7 +179,9 @@ def test_another_seed_gives_another_control(null):
     pairs = [(a, b) for a in cells for b in cells if a != b and draw.random() < 0.15]
     kind = ["chemical"] * len(pairs) + ["electrical"] * 20
     pairs += [(cells[i], cells[i + 5]) for i in range(20)]
-    worm = Connectome.from_edges(pd.DataFrame(pairs, columns=["pre", "post"]).assign(kind=kind, sign=0))
+    edges = pd.DataFrame(pairs, columns=["pre", "post"]).assign(kind=kind, weight=draw.integers(1, 5, len(pairs)))
+    of_cell = np.where(edges.kind == "electrical", 0, np.where(edges.pre < "C20", 1, -1))
+    worm = Connectome.from_edges(edges.assign(sign=of_cell))
     made = {rewire(worm, null, seed=seed).fingerprint for seed in range(20)}
     assert len(made) == 20
     assert worm.fingerprint not in made
