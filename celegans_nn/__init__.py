@@ -16,6 +16,7 @@ _PUBLIC = {
     "rewire": "celegans_nn.rewiring",
     "rewire_many": "celegans_nn.rewiring",
     "compare": "celegans_nn.rewiring",
+    "shuffle_interface": "celegans_nn.rewiring",
     "build": "celegans_nn.networks",
     "baseline": "celegans_nn.networks",
     "Interface": "celegans_nn.networks",

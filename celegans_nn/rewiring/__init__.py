@@ -6,7 +6,17 @@ seed and the provenance, and `compare` measures what was kept.
 
 from celegans_nn.rewiring.control import NULLS, rewire
 from celegans_nn.rewiring.edges import SCOPES
+from celegans_nn.rewiring.interface_shuffle import shuffle_interface
 from celegans_nn.rewiring.many import control_seed, rewire_many
 from celegans_nn.rewiring.report import PreservationReport, compare
 
-__all__ = ["NULLS", "SCOPES", "PreservationReport", "compare", "control_seed", "rewire", "rewire_many"]
+__all__ = [
+    "NULLS",
+    "SCOPES",
+    "PreservationReport",
+    "compare",
+    "control_seed",
+    "rewire",
+    "rewire_many",
+    "shuffle_interface",
+]
