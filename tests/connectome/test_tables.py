@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from celegans_nn.connectome.sources import data_folder, load_connectome, read_table
+from celegans_nn.connectome.sources import SOURCES, data_folder, load_connectome, read_table
 
 SCRIPT = data_folder() / "make_tables.py"
 
@@ -33,6 +33,7 @@ def script() -> ModuleType:
     ("source", "ours"),
     [
         ("DD01", "DD1"), ("VA12", "VA12"), ("CP07", "CP7"), ("dBWML1", "MDL01"), ("vBWMR24", "MVR24"),
+        ("BWM-DL01", "MDL01"), ("BWM-VR08", "MVR08"), ("excgl", "exc_gl"),
         ("DB1/3", "DB1"), ("DB3/1", "DB3"), ("avfl", "AVFL"), ("M1", "M1"), ("IL2DL", "IL2DL"), ("vm2PL", "vm2PL"),
     ],
 )  # fmt: skip
@@ -68,7 +69,7 @@ def test_an_asymmetric_gap_sheet_is_refused(script: ModuleType) -> None:
 
 
 def test_every_table_is_sorted_with_one_row_an_edge() -> None:
-    for source in ("cook2019", "cook2019_male", "varshney2011", "haspel2012"):
+    for source in SOURCES:
         header, rows = read_table(f"{source}.csv")
         assert header[:4] == ["pre", "post", "kind", "weight"]
         assert len({tuple(row[:3]) for row in rows}) == len(rows)
@@ -175,3 +176,22 @@ def test_every_entry_of_haspels_matrices_is_there_and_no_other(source: zipfile.Z
     assert np.array_equal(worm.adjacency("electrical"), (both + both.T) / 2)
     assert np.array_equal(file["A_conn_seg"] != 0, (file["A_conn_full"] != 0)[:17, :17])
     assert np.array_equal(file["J_conn_seg"] != 0, (both != 0)[:17, :17])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", range(1, 9))
+def test_every_row_of_witvliets_lists_is_there_and_no_other(source: zipfile.ZipFile, n: int) -> None:
+    (file,) = (name for name in source.namelist() if name.startswith(f"cect/data/witvliet_2020_{n} "))
+    raw = pd.read_excel(io.BytesIO(source.read(file)))
+    worm = load_connectome(f"witvliet2021_{n}")
+    names = [
+        f"BWM-{c[1:]}" if c[:2] in ("MD", "MV") and len(c) == 5 else c.replace("exc_gl", "excgl") for c in worm.names
+    ]
+    assert set(raw["pre"]) | set(raw["post"]) == set(names)
+    for kind in ("chemical", "electrical"):
+        edges = raw[raw["type"] == kind]
+        listed = edges.pivot_table(index="pre", columns="post", values="synapses", aggfunc="sum", fill_value=0)
+        expected = listed.reindex(index=names, columns=names).fillna(0).to_numpy()
+        if kind == "electrical":
+            expected = expected + expected.T - np.diag(np.diag(expected))
+        assert np.array_equal(worm.adjacency(kind), expected)

@@ -37,7 +37,7 @@ def test_every_checksum_and_every_published_count_holds() -> None:
     checks = verify_data()
     assert failed(checks) == set()
     sums = (sources.data_folder() / "SHA256SUMS").read_text().splitlines()
-    assert sum(check.number == "sha256" for check in checks) == len(sums) == 10
+    assert sum(check.number == "sha256" for check in checks) == len(sums) == 18
 
 
 def test_every_shipped_table_has_a_checksum() -> None:
@@ -65,6 +65,11 @@ def test_one_lost_synapse_is_noticed_although_the_count_equals_the_papers(copy: 
 def test_a_flipped_sign_breaks_dales_law(copy: Path) -> None:
     replace(copy / "haspel2012.csv", "\nhm_DD1,hm_VD1,chemical,1,-1\n", "\nhm_DD1,hm_VD1,chemical,1,1\n")
     assert ("haspel2012.csv", "neurons with both signs (Dale's law)") in failed(verify_data())
+
+
+def test_a_lost_synapse_of_a_young_head_is_noticed(copy: Path) -> None:
+    replace(copy / "witvliet2021_1.csv", "\nADAL,AVAL,chemical,1\n", "\nADAL,AVAL,chemical,2\n")
+    assert failed(verify_data()) == {("witvliet2021_1.csv", "sha256"), ("witvliet2021_1.csv", "chemical synapses")}
 
 
 def test_a_table_that_cannot_be_read_is_a_row_and_the_rest_is_still_counted(copy: Path) -> None:
