@@ -11,6 +11,7 @@ from celegans_nn.errors import RewiringError, nearest, one_line
 from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.density import density
 from celegans_nn.rewiring.edges import Rewired, check_scope, end_cells, seed_number
+from celegans_nn.rewiring.hub_capped import hub_capped
 from celegans_nn.rewiring.sign_shuffle import sign_shuffle
 from celegans_nn.rewiring.statistics import statistics
 from celegans_nn.rewiring.void import refuse_void
@@ -22,6 +23,7 @@ NULLS: dict[str, Callable[..., Rewired]] = {
     "density": density,
     "statistics": statistics,
     "degree": degree,
+    "hub_capped": hub_capped,
     "sign_shuffle": sign_shuffle,
     "weight_shuffle": weight_shuffle,
 }

@@ -27,8 +27,10 @@ def worm():
 
 OTHER_WORMS = {"sign_shuffle": ("cook2019", None)}
 """haspel2012 will not do for these: its neurons on muscles, whose edges stay, keep their sign."""
-NO_CONTROL_OF_MUSCLE_EDGES = ("sign_shuffle",)
-"""No neuron of our worms has edges onto muscles alone and could change sign."""
+NO_CONTROL_OF_MUSCLE_EDGES = {
+    "hub_capped": "haspel2012 has no hub among the edges onto muscles",
+    "sign_shuffle": "no neuron of our worms has edges onto muscles alone and could change sign",
+}
 
 
 def worm_for(null):
