@@ -17,6 +17,7 @@ FLOORS = [
     {"tasks", "networks"},
     {"rewiring", "neurons"},
     {"connectome"},
+    {"figures"},
     {"files"},
     {"errors", "cores"},
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from celegans_nn.studies.style import FAINT, GROUP_COLOURS, figure_style, shortened
+from celegans_nn.figures import FAINT, GROUP_COLOURS, figure_style, shortened
 
 HELD_OUT = ("untrained", "after_pretraining", "final")
 """Stages that are an evaluation on held-out episodes, not a generation of training."""

@@ -13,13 +13,13 @@ from markupsafe import Markup
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError
+from celegans_nn.figures import inline_svg, png_bytes, save_png
 from celegans_nn.files import write_atomic
 from celegans_nn.studies.animation import animate
 from celegans_nn.studies.curves_figure import draw_all, draw_panel
 from celegans_nn.studies.results_figure import draw_results
 from celegans_nn.studies.spec import Study
 from celegans_nn.studies.store import trial_path
-from celegans_nn.studies.style import inline_svg, png_bytes, save_png
 from celegans_nn.studies.summary import TaskResults, best_swimmer, group_of
 from celegans_nn.studies.trial import make_trial_task, trained_network, wirings
 from celegans_nn.studies.wiring_figure import draw_wiring

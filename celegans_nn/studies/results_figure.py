@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from celegans_nn.studies.style import GROUP_COLOURS, GROUP_MARKERS, figure_style, shortened
+from celegans_nn.figures import GROUP_COLOURS, GROUP_MARKERS, figure_style, shortened
 from celegans_nn.studies.summary import TaskResults
 
 ROW_HEIGHT = 0.34

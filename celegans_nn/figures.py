@@ -1,4 +1,4 @@
-"""Colours and figure settings of the report, and figures as files. Colours: Okabe & Ito, safe for colour-blind eyes."""
+"""What all figures share: colours (Okabe & Ito, safe for colour-blind eyes), settings, and how they become files."""
 
 from __future__ import annotations
 
