@@ -84,20 +84,22 @@ class Connectome:
 
     def _checked_chemical(self) -> ChemicalEdges:
         e = self.chemical_edges
-        pre, post, weight = _ordered(e.pre, e.post, e.weight, self.names, "chemical")
-        order = np.lexsort((e.post, e.pre))
-        sign = np.asarray(e.sign, dtype=np.int8)[order]
-        if not np.isin(sign, (-1, 0, 1)).all():
+        pre, post, weight, order = _ordered(e.pre, e.post, e.weight, self.names, "chemical")
+        sign = np.asarray(e.sign)[order]
+        if ((sign != 0) & (sign != 1) & (sign != -1)).any():
             raise ConnectomeError("a chemical edge has a sign other than +1, -1 or 0 (unknown)")
-        return ChemicalEdges(pre, post, weight, _frozen(sign))
+        return ChemicalEdges(pre, post, weight, _frozen(sign.astype(np.int8)))
 
     def _checked_electrical(self) -> ElectricalEdges:
         e = self.electrical_edges
         names = self.names
         pre, post = np.asarray(e.pre, dtype=np.int32), np.asarray(e.post, dtype=np.int32)
-        swap = np.fromiter((names[a] > names[b] for a, b in zip(pre, post, strict=True)), bool, len(pre))
+        _refuse_outside(pre, post, names, "electrical")
+        alphabetical = np.empty(len(names), np.int32)
+        alphabetical[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names), dtype=np.int32)
+        swap = alphabetical[pre] > alphabetical[post]
         first, second = np.where(swap, post, pre), np.where(swap, pre, post)
-        return ElectricalEdges(*_ordered(first, second, e.weight, names, "electrical"))
+        return ElectricalEdges(*_ordered(first, second, e.weight, names, "electrical")[:3])
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -110,6 +112,13 @@ class Connectome:
     def index(self) -> Mapping[str, int]:
         """Name of a cell to its position."""
         return MappingProxyType({name: i for i, name in enumerate(self.names)})
+
+    @cached_property
+    def _rank(self) -> np.ndarray:
+        """Each cell's place in the alphabet of names, int64 [N]."""
+        rank = np.empty(len(self), dtype=np.int64)
+        rank[sorted(range(len(self)), key=self.names.__getitem__)] = np.arange(len(self))
+        return rank
 
     def __len__(self) -> int:
         return len(self.names)
@@ -291,14 +300,14 @@ def _frozen(array: np.ndarray) -> np.ndarray:
 
 def _ordered(
     pre: np.ndarray, post: np.ndarray, weight: np.ndarray, names: tuple[str, ...], kind: str
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Checks one kind of edges and sorts them by (pre, post)."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Checks one kind of edges and sorts them by (pre, post); the last array says which edge went where."""
     pre, post = np.asarray(pre, dtype=np.int32), np.asarray(post, dtype=np.int32)
     weight = np.asarray(weight, dtype=np.float64)
+    _in_range(pre, post, names, kind)
     order = np.lexsort((post, pre))
     pre, post, weight = pre[order], post[order], weight[order]
-    if len(pre) and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= len(names)):
-        raise ConnectomeError(f"a {kind} edge names a cell position outside 0 to {len(names) - 1}")
+    _refuse_outside(pre, post, names, kind)
     bad = ~(np.isfinite(weight) & (weight > 0))
     if bad.any():
         i = int(np.argmax(bad))
@@ -313,7 +322,19 @@ def _ordered(
             f"{kind} edge {one_line(names[pre[i]])} -> {one_line(names[post[i]])} is given twice; "
             "add the weights up into one edge"
         )
-    return _frozen(pre), _frozen(post), _frozen(weight)
+    return _frozen(pre), _frozen(post), _frozen(weight), order
+
+
+def _refuse_outside(pre: np.ndarray, post: np.ndarray, names: tuple[str, ...], kind: str) -> None:
+    if len(pre) and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= len(names)):
+        what = "chemical edge" if kind == "chemical" else "gap junction"
+        raise ConnectomeError(f"a {what} names a cell position outside 0 to {len(names) - 1}")
+
+
+def _in_range(pre: np.ndarray, post: np.ndarray, names: tuple[str, ...], kind: str) -> None:
+    if len(pre) and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= len(names)):
+        what = "chemical edge" if kind == "chemical" else "gap junction"
+        raise ConnectomeError(f"a {what} names a cell position outside 0 to {len(names) - 1}")
 
 
 def _one_of(what: str, value: str, known: tuple[str, ...]) -> None:

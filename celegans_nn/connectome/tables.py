@@ -124,7 +124,7 @@ def connectome_from_tables(
 
 
 def _cells(pre: pd.Series, post: pd.Series) -> dict[str, np.ndarray]:
-    names = np.array(sorted(set(pre) | set(post)), dtype=object)
+    names = np.array(sorted(pd.concat([pre, post]).unique().tolist()), dtype=object)
     empty = np.full(len(names), "", dtype=object)
     nan = np.full(len(names), np.nan)
     return {

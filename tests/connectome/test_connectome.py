@@ -178,6 +178,9 @@ def test_edges_made_by_hand_are_checked_too():
     ):
         with pytest.raises(ConnectomeError, match=words):
             worm.with_edges(edges)
+    for end in (-1, 4):
+        with pytest.raises(ConnectomeError, match="a gap junction names a cell position outside 0 to 3"):
+            worm.with_edges(electrical=ElectricalEdges(np.array([0]), np.array([end]), one))
     with pytest.raises(ConnectomeError, match="unknown kind 'chem'; did you mean 'chemical'"):
         worm.adjacency("chem")
 
