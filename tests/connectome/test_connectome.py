@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from celegans_nn.connectome.connectome import ChemicalEdges, Connectome
+from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
 from celegans_nn.errors import ConnectomeError
 from tests.worms import random_worm
 
