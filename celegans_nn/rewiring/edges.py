@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
 from celegans_nn.connectome.ends import default_ends
 from celegans_nn.errors import LARGEST_SEED, RewiringError, nearest, one_line, whole_number
+from celegans_nn.rewiring.splitmix import below_high, kernel_seed, next_bits
 
 SCOPES = ("neurons", "muscles", "all")
 NEURON, MUSCLE, OTHER = 0, 1, 2
@@ -129,7 +131,22 @@ def dealt_within(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     `values[dealt_within(strata, rng)]` deals every stratum's values out anew; every order is equally likely.
     """
-    order = np.argsort(strata, kind="stable")
     dealt = np.empty(len(strata), dtype=np.int64)
-    dealt[order] = np.lexsort((rng.random(len(strata)), strata))
+    order = np.argsort(strata, kind="stable")
+    _deal(order, strata[order], dealt, kernel_seed(rng))
     return dealt
+
+
+@njit(cache=True, nogil=True)
+def _deal(order: np.ndarray, stratum: np.ndarray, dealt: np.ndarray, state: np.uint64) -> None:
+    """Fisher & Yates within each run of equal strata; order: positions sorted by stratum."""
+    hand = order.copy()
+    first = 0
+    for k in range(len(hand)):
+        if stratum[k] != stratum[first]:
+            first = k
+        state, bits = next_bits(state)
+        other = first + below_high(bits, k - first + 1)
+        hand[k], hand[other] = hand[other], hand[k]
+    for k in range(len(hand)):
+        dealt[order[k]] = hand[k]
