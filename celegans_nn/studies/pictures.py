@@ -12,6 +12,7 @@ import numpy as np
 from markupsafe import Markup
 
 from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.wiring_figure import draw_wiring
 from celegans_nn.errors import NetworkError
 from celegans_nn.figures import inline_svg, png_bytes, save_png
 from celegans_nn.files import write_atomic
@@ -22,7 +23,6 @@ from celegans_nn.studies.spec import Study
 from celegans_nn.studies.store import trial_path
 from celegans_nn.studies.summary import TaskResults, best_swimmer, group_of
 from celegans_nn.studies.trial import make_trial_task, trained_network, wirings
-from celegans_nn.studies.wiring_figure import draw_wiring
 
 MOST_SVG_EDGES = 1500
 """Above this a drawing goes into the page as PNG: thousands of curves make a slow and heavy SVG."""

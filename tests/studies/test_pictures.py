@@ -7,15 +7,15 @@ import pytest
 from matplotlib.collections import LineCollection
 from PIL import Image
 
+from celegans_nn.connectome.layout import DORSAL, VENTRAL, layout
 from celegans_nn.connectome.sources import load_connectome
+from celegans_nn.connectome.wiring_figure import draw_wiring
 from celegans_nn.figures import EXCITATORY, GAP, INHIBITORY, inline_svg
 from celegans_nn.rewiring import rewire
 from celegans_nn.simulation.recording import Recording
 from celegans_nn.studies.animation import HEAD, WATER, animate
-from celegans_nn.studies.layout import DORSAL, VENTRAL, layout
 from celegans_nn.studies.pictures import slug
 from celegans_nn.studies.results_figure import axis_ticks
-from celegans_nn.studies.wiring_figure import draw_wiring
 
 
 def test_haspel_cells_stand_in_rows_by_class_and_along_the_body_by_number():

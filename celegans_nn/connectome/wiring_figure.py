@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.layout import DORSAL, VENTRAL, Layout, layout
 from celegans_nn.figures import EXCITATORY, FAINT, GAP, INHIBITORY, INK, PAPER, UNKNOWN, figure_style
-from celegans_nn.studies.layout import DORSAL, VENTRAL, Layout, layout
 
 CURVE_POINTS = 14
 CHEMICAL = ((1, EXCITATORY, "excitatory synapse"), (-1, INHIBITORY, "inhibitory synapse"), (0, UNKNOWN, "unknown sign"))
