@@ -1,6 +1,7 @@
 # make study   installs, runs the main job and says where its report is
 # make test    installs what the tests need, then checks style, types and behaviour
 # make test-all   the same with the checks marked slow
+# make bench   installs the peers and measures speed beside them; the tables are written to benchmarks/results
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 STUDY ?= benchmarks/studies/first_look.toml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: study test test-all lint
+.PHONY: study test test-all lint bench
 .DELETE_ON_ERROR:
 
 study: $(VENV)/installed
@@ -19,6 +20,9 @@ test: $(VENV)/installed-dev lint
 
 test-all: $(VENV)/installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
+
+bench: $(VENV)/installed-bench
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/peers/rewiring.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check --quiet .
@@ -42,4 +46,8 @@ $(VENV)/installed: pyproject.toml | $(VENV)/pip
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/pip
 	$(BIN)/pip install --quiet --progress-bar off -e '.[dev]'
+	@touch $(VENV)/installed $@
+
+$(VENV)/installed-bench: pyproject.toml | $(VENV)/pip
+	$(BIN)/pip install --quiet --progress-bar off -e '.[bench]'
 	@touch $(VENV)/installed $@

@@ -16,7 +16,7 @@ from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.density import density
 from celegans_nn.rewiring.edges import SCOPES
 from celegans_nn.rewiring.statistics import statistics
-from celegans_nn.rewiring.switching import switch_directed
+from celegans_nn.rewiring.switching import REVERSAL_SHARE, switch_directed
 
 LEAST_P = 1e-3
 NEEDS_THE_REVERSAL = ("AB BC CA", "AB AD BC BD CA CD", "AC BA BC BD CD DA", "AB AC AD BA BC CA CD DA DB")
@@ -62,16 +62,16 @@ def digraphs_with_degrees_of(worm):
     return [frozenset(c) for c in combinations(pairs, len(edges)) if degrees(c) == degrees(edges)]
 
 
-@pytest.mark.parametrize(
-    ("edges", "size"),
-    [
-        *((edges, 2) for edges in NEEDS_THE_REVERSAL),
-        ("AB BC CD DA", 9),  # the derangements of four cells
-        ("AB BC CA AD DB", 7),
-        ("AB AC BA BD CD DA", 6),
-        ("AB BA CD DC", 9),
-    ],
-)
+ENSEMBLES = [
+    *((edges, 2) for edges in NEEDS_THE_REVERSAL),
+    ("AB BC CD DA", 9),  # the derangements of four cells
+    ("AB BC CA AD DB", 7),
+    ("AB AC BA BD CD DA", 6),
+    ("AB BA CD DC", 9),
+]
+
+
+@pytest.mark.parametrize(("edges", "size"), ENSEMBLES)
 def test_degree_null_is_uniform_over_simple_digraphs(edges, size):
     worm = graph(edges)
     members = [(frozenset((a, b, 0) for a, b in chosen), frozenset()) for chosen in digraphs_with_degrees_of(worm)]
@@ -79,19 +79,28 @@ def test_degree_null_is_uniform_over_simple_digraphs(edges, size):
     assert_uniform(draws(degree, worm, "neurons", 200 * size), members)
 
 
-@pytest.mark.parametrize("edges", NEEDS_THE_REVERSAL)
-def test_without_the_reversal_of_three_cycles_the_degree_null_would_not_be_uniform(edges):
-    worm = graph(edges)
+def p_of_uniformity(worm, reversal_share):
+    """Chi-square of 20,000 graphs from the sampler against the list of all that there are."""
     pre, post = worm.chemical_edges[:2]
-    p = {}
-    for share in (0.0, 0.125):
-        seen = Counter()
-        for seed in range(400):
-            new, _ = switch_directed(pre, post, np.zeros(len(pre), int), 1000, np.random.default_rng(seed), share)
-            seen[frozenset(zip(pre.tolist(), new.tolist(), strict=True))] += 1
-        p[share] = chisquare([seen[m] for m in digraphs_with_degrees_of(worm)]).pvalue
-    assert p[0.125] > LEAST_P
-    assert p[0.0] < 1e-12
+    group, rng = np.zeros(len(pre), int), np.random.default_rng(0)
+    seen = Counter()
+    for _ in range(20_000):
+        new, _ = switch_directed(pre, post, group, 1000, rng, reversal_share=reversal_share)
+        seen[new.tobytes()] += 1
+    edges = {frozenset(zip(pre.tolist(), np.frombuffer(k, np.int64).tolist(), strict=True)): n for k, n in seen.items()}
+    members = digraphs_with_degrees_of(worm)
+    assert set(edges) <= set(members)
+    return chisquare([edges.get(m, 0) for m in members]).pvalue
+
+
+@pytest.mark.parametrize("edges", [edges for edges, _ in ENSEMBLES])
+def test_the_sampler_is_uniform_in_twenty_thousand_graphs(edges):
+    assert p_of_uniformity(graph(edges), REVERSAL_SHARE) > LEAST_P
+
+
+@pytest.mark.parametrize("edges", NEEDS_THE_REVERSAL)
+def test_without_the_reversal_of_three_cycles_twenty_thousand_graphs_are_not_uniform(edges):
+    assert p_of_uniformity(graph(edges), 0.0) < 1e-12
 
 
 def test_degree_null_is_uniform_through_rewire_too():
