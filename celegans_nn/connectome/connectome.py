@@ -95,8 +95,7 @@ class Connectome:
         names = self.names
         pre, post = np.asarray(e.pre, dtype=np.int32), np.asarray(e.post, dtype=np.int32)
         _refuse_outside(pre, post, names, "electrical")
-        alphabetical = np.empty(len(names), np.int32)
-        alphabetical[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names), dtype=np.int32)
+        alphabetical = self._alphabetical
         swap = alphabetical[pre] > alphabetical[post]
         first, second = np.where(swap, post, pre), np.where(swap, pre, post)
         return ElectricalEdges(*_ordered(first, second, e.weight, names, "electrical")[:3])
@@ -114,11 +113,11 @@ class Connectome:
         return MappingProxyType({name: i for i, name in enumerate(self.names)})
 
     @cached_property
-    def _rank(self) -> np.ndarray:
-        """Each cell's place in the alphabet of names, int64 [N]."""
-        rank = np.empty(len(self), dtype=np.int64)
-        rank[sorted(range(len(self)), key=self.names.__getitem__)] = np.arange(len(self))
-        return rank
+    def _alphabetical(self) -> np.ndarray:
+        """Each cell's place in the alphabetical order of names, int64 [N]."""
+        place = np.empty(len(self), dtype=np.int64)
+        place[sorted(range(len(self)), key=self.names.__getitem__)] = np.arange(len(self))
+        return place
 
     def __len__(self) -> int:
         return len(self.names)
@@ -304,10 +303,9 @@ def _ordered(
     """Checks one kind of edges and sorts them by (pre, post); the last array says which edge went where."""
     pre, post = np.asarray(pre, dtype=np.int32), np.asarray(post, dtype=np.int32)
     weight = np.asarray(weight, dtype=np.float64)
-    _in_range(pre, post, names, kind)
-    order = np.lexsort((post, pre))
-    pre, post, weight = pre[order], post[order], weight[order]
     _refuse_outside(pre, post, names, kind)
+    order = np.argsort(pre.astype(np.int64) * len(names) + post, kind="stable")
+    pre, post, weight = pre[order], post[order], weight[order]
     bad = ~(np.isfinite(weight) & (weight > 0))
     if bad.any():
         i = int(np.argmax(bad))
@@ -326,12 +324,6 @@ def _ordered(
 
 
 def _refuse_outside(pre: np.ndarray, post: np.ndarray, names: tuple[str, ...], kind: str) -> None:
-    if len(pre) and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= len(names)):
-        what = "chemical edge" if kind == "chemical" else "gap junction"
-        raise ConnectomeError(f"a {what} names a cell position outside 0 to {len(names) - 1}")
-
-
-def _in_range(pre: np.ndarray, post: np.ndarray, names: tuple[str, ...], kind: str) -> None:
     if len(pre) and (min(pre.min(), post.min()) < 0 or max(pre.max(), post.max()) >= len(names)):
         what = "chemical edge" if kind == "chemical" else "gap junction"
         raise ConnectomeError(f"a {what} names a cell position outside 0 to {len(names) - 1}")
