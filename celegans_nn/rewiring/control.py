@@ -12,7 +12,9 @@ from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.density import density
 from celegans_nn.rewiring.edges import Rewired, check_scope, end_cells, seed_number
 from celegans_nn.rewiring.hub_capped import hub_capped
+from celegans_nn.rewiring.lattice import lattice
 from celegans_nn.rewiring.sign_shuffle import sign_shuffle
+from celegans_nn.rewiring.small_world import small_world
 from celegans_nn.rewiring.statistics import statistics
 from celegans_nn.rewiring.void import refuse_void
 from celegans_nn.rewiring.weight_shuffle import weight_shuffle
@@ -23,6 +25,8 @@ NULLS: dict[str, Callable[..., Rewired]] = {
     "density": density,
     "statistics": statistics,
     "degree": degree,
+    "lattice": lattice,
+    "small_world": small_world,
     "hub_capped": hub_capped,
     "sign_shuffle": sign_shuffle,
     "weight_shuffle": weight_shuffle,

@@ -17,7 +17,9 @@ from celegans_nn.rewiring import NULLS, rewire
 
 
 def connectome(pairs, kind="chemical"):
-    return Connectome.from_edges(pd.DataFrame([tuple(p) for p in pairs], columns=["pre", "post"]).assign(kind=kind))
+    edges = pd.DataFrame([tuple(p) for p in pairs], columns=["pre", "post"]).assign(kind=kind)
+    cells = pd.DataFrame({"name": sorted({*edges.pre, *edges.post})})
+    return Connectome.from_edges(edges, cells.assign(x=0.0, y=np.arange(len(cells)), z=0.0))
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +27,15 @@ def worm():
     return load_connectome("haspel2012")
 
 
-OTHER_WORMS = {"sign_shuffle": ("cook2019", None)}
-"""haspel2012 will not do for these: its neurons on muscles, whose edges stay, keep their sign."""
+OTHER_WORMS = {
+    "lattice": ("cook2019", "command_vnc79"),
+    "small_world": ("cook2019", "command_vnc79"),
+    "sign_shuffle": ("cook2019", None),
+}
+"""haspel2012 will not do for these: it has no positions; its neurons on muscles, whose edges stay, keep their sign."""
 NO_CONTROL_OF_MUSCLE_EDGES = {
+    "lattice": "muscles have no positions",
+    "small_world": "muscles have no positions",
     "hub_capped": "haspel2012 has no hub among the edges onto muscles",
     "sign_shuffle": "no neuron of our worms has edges onto muscles alone and could change sign",
 }

@@ -176,12 +176,19 @@ def test_density_null_is_refused_exactly_where_every_allowed_pair_is_connected(w
 def test_another_seed_gives_another_control(null):
     draw = np.random.default_rng(0)
     cells = [f"C{i:02d}" for i in range(30)]
-    pairs = [(a, b) for a in cells for b in cells if a != b and draw.random() < (0.6 if a < "C04" else 0.15)]
+    place = {name: i for i, name in enumerate(cells)}
+
+    def probability(a, b):
+        near = min((place[a] - place[b]) % 30, (place[b] - place[a]) % 30) <= 3
+        return 0.6 if near or place[a] < 4 else 0.08
+
+    pairs = [(a, b) for a in cells for b in cells if a != b and draw.random() < probability(a, b)]
     kind = ["chemical"] * len(pairs) + ["electrical"] * 20
     pairs += [(cells[i], cells[i + 5]) for i in range(20)]
     edges = pd.DataFrame(pairs, columns=["pre", "post"]).assign(kind=kind, weight=draw.integers(1, 5, len(pairs)))
     of_cell = np.where(edges.kind == "electrical", 0, np.where(edges.pre < "C20", 1, -1))
-    worm = Connectome.from_edges(edges.assign(sign=of_cell))
+    along = pd.DataFrame({"name": cells, "x": 0.0, "y": range(30), "z": 0.0})
+    worm = Connectome.from_edges(edges.assign(sign=of_cell), along)
     made = {rewire(worm, null, seed=seed).fingerprint for seed in range(20)}
     assert len(made) == 20
     assert worm.fingerprint not in made
