@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import LARGEST_SEED, NetworkError, one_line, whole_number
+from celegans_nn.errors import LARGEST_SEED, NetworkError, nearest, one_line, whole_number
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions
@@ -28,6 +28,8 @@ def build(
     share: str = "edge",
     ticks: int = 5,
     dt_ms: float = 1.0,
+    delay: int = 1,
+    preset: str | None = None,
     seed: int = 0,
 ) -> Network:
     """A network with this wiring, neuron model and interface.
@@ -51,6 +53,10 @@ def build(
         "edge": one weight an edge. "sign": one excitatory and one inhibitory weight for all edges.
     ticks, dt_ms
         Network steps a control step, and the milliseconds that one stands for in models with units.
+    delay
+        Ticks that a chemical synapse takes, from 1; gap junctions are felt in the next tick.
+    preset
+        A named set of the neuron model's constants; its own ones if none is named.
     seed
         Of the encoder and decoder, U(-0.3, 0.3); nothing else is drawn.
 
@@ -73,6 +79,10 @@ def build(
         raise NetworkError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
     model = neuron_model(neuron)
     whole_number("ticks", ticks, 1, 100_000, NetworkError)
+    whole_number("delay", delay, 1, 10_000, NetworkError)
+    if preset is not None and preset not in model.presets:
+        known = nearest(preset, model.presets) if model.presets else "it has none"
+        raise NetworkError(f"{neuron} has no preset {one_line(preset)!r}; {known}")
     whole_number("seed", seed, 0, LARGEST_SEED, NetworkError)
     if not (isinstance(dt_ms, (int, float)) and 0 < dt_ms < math.inf):
         raise NetworkError(f"dt_ms is {one_line(dt_ms)}; give milliseconds above 0")
@@ -80,9 +90,9 @@ def build(
         if inputs is None or outputs is None:
             raise NetworkError("give an interface, or inputs and outputs as names or numbers")
         interface = default_interface(worm, inputs, outputs)
-    rule = model.parameters({name: torch.tensor(c.value) for name, c in model.constants.items()}, dt_ms)
+    rule = model.parameters({name: torch.tensor(c.value) for name, c in model.values(preset).items()}, dt_ms)
     gain = float(model.input_gain(rule))
-    gap = GapJunctions(worm, gain) if gap_junctions and _gap_pairs(worm) else None
+    gap = GapJunctions(worm, model.initial_log_conductance, gain) if gap_junctions and _gap_pairs(worm) else None
     network = Network(
         worm,
         model,
@@ -92,6 +102,8 @@ def build(
         chemical=ChemicalSynapses(worm, model.initial_log_weight, share, unknown_sign),
         gap=gap,
         generator=torch.Generator().manual_seed(seed),
+        preset=preset,
+        delay=delay,
     )
     check_gap_step(network)
     return network
@@ -115,8 +127,9 @@ def check_gap_step(network: Network) -> None:
 def ticks_to_reach(worm: Connectome, interface: Interface) -> int:
     """Ticks after which every output cell has felt every input cell that can reach it by chemical synapses.
 
-    The longest of the shortest input-to-output paths, plus the tick in which the input itself arrives. A main
-    comparison uses at least the largest value over all graphs compared, or a graph loses for being deep.
+    The longest of the shortest input-to-output paths, plus the tick in which the input itself arrives; a synapse
+    is taken to delay by one tick. A main comparison uses at least the largest value over all graphs compared, or a
+    graph loses for being deep.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import shortest_path

@@ -44,7 +44,7 @@ class SparseMLP(Network):
     def forward(self, x: Tensor, state: Any = None, effective: dict[str, Any] | None = None) -> tuple[Tensor, Any]:
         """x [batch, inputs] -> (y [batch, outputs], None); `state` is not used."""
         effective = self.precompute() if effective is None else effective
-        drive, cells = self.drive(x), self.initial_state(x.shape[0])
+        drive, cells = self.drive(x), self.initial_state(x.shape[0], effective)
         for _ in range(self.ticks):
             cells = self.tick(drive, cells, effective)
         return self.readout(cells.output), None

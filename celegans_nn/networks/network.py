@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,21 @@ from torch import Tensor, nn
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.networks.interface import Coder, Interface, check_observations
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions, gap_current
-from celegans_nn.neurons import NeuronModel
+from celegans_nn.neurons import NeuronModel, SynapticInput
+
+
+class Delayed(NamedTuple):
+    """The state of a network whose synapses take more than one tick."""
+
+    cells: Any
+    """The neuron model's own state."""
+    sent: tuple[Tensor, ...]
+    """Outputs [batch, N] on their way, the next to arrive first; those of the last tick stand in `cells`."""
+
+
+def cells_of(state: Any) -> Any:
+    """The neuron model's state, whatever the delay."""
+    return state.cells if isinstance(state, Delayed) else state
 
 
 class Network(nn.Module):
@@ -20,7 +35,7 @@ class Network(nn.Module):
     One call is one control step: the encoder turns the observations into a current that each input cell receives
     through all `ticks` of the step; every tick, all cells update at once from the outputs of the tick before; the
     decoder reads the output cells' mean output over the ticks. So an input reaches a cell d synapses away in
-    d + 1 ticks, this step or later: the state goes on.
+    delay * d + 1 ticks, this step or later: the state goes on.
     """
 
     source: Tensor
@@ -37,14 +52,17 @@ class Network(nn.Module):
         chemical: ChemicalSynapses,
         gap: GapJunctions | None,
         generator: torch.Generator,
+        preset: str | None = None,
+        delay: int = 1,
     ):
         super().__init__()
         interface.check(worm)
         self.worm, self.model, self.interface = worm, model, interface
-        self.ticks, self.dt_ms = ticks, dt_ms
+        self.ticks, self.dt_ms, self.delay, self.preset = ticks, dt_ms, delay, preset
         self.chemical, self.gap = chemical, gap
+        self.constants = model.values(preset)
         self.log_constants = nn.ParameterDict(
-            {name: torch.tensor(c.value).log() for name, c in model.constants.items()}
+            {name: torch.tensor(abs(c.value)).log() for name, c in self.constants.items() if c.trained}
         )
         i, o = interface, [worm.index[name] for name in interface.output_cells]
         self.encoder = Coder(i.encoder, len(i.observations), len(i.input_cells), i.hidden, generator)
@@ -55,34 +73,47 @@ class Network(nn.Module):
         self.register_buffer("output_cells", torch.tensor(o), persistent=False)
 
     def parameters_of_rule(self) -> Any:
-        """The neuron model's parameters from the present constants, as tensors."""
-        constants = {name: log.exp() for name, log in self.log_constants.items()}
-        rule = self.model.parameters(constants, self.dt_ms)
+        """The neuron model's parameters from the present constants: tensors, and whole numbers as they are."""
         like = self.chemical.log_weight
-        return type(rule)(*(torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in rule))
+        constants = {
+            name: math.copysign(1.0, c.value) * self.log_constants[name].exp() if c.trained else c.value
+            for name, c in self.constants.items()
+        }
+        rule = self.model.parameters(constants, self.dt_ms)
+        return type(rule)(
+            *(v if isinstance(v, int) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in rule)
+        )
 
     def precompute(self) -> dict[str, Any]:
         """All that stays the same while the parameters do; hand it to `forward` to compute it once an episode."""
-        effective = {"rule": self.parameters_of_rule(), "chemical": self.chemical.matrix()}
-        if self.gap is not None:
-            effective["gap"] = self.gap.matrix()
-        return effective
+        rule, chemical = self.parameters_of_rule(), self.chemical.matrix()
+        gap = None if self.gap is None else self.gap.matrix()
+        effective: dict[str, Any] = {"gap": gap} if gap is not None else {}
+        if self.model.conductance:
+            effective["excitatory"], effective["inhibitory"] = torch.relu(chemical), torch.relu(-chemical)
+            if self.model.settle is not None:
+                rule = self.model.settle(rule, effective["excitatory"], effective["inhibitory"], gap)
+        else:
+            effective["chemical"] = chemical
+        return {"rule": rule, **effective}
 
-    def initial_state(self, batch: int) -> Any:
-        """The neuron model's state, each field [batch, N], at rest."""
+    def initial_state(self, batch: int, effective: dict[str, Any] | None = None) -> Any:
+        """The state at rest, each field [batch, N]; with a delay above 1 also what was sent in the ticks before."""
+        effective = self.precompute() if effective is None else effective
         like = self.chemical.log_weight
-        rest = torch.full((batch, len(self.worm)), self.model.rest, dtype=like.dtype, device=like.device)
-        return self.model.state(*(rest for _ in self.model.state._fields))
+        zero = torch.zeros((batch, len(self.worm)), dtype=like.dtype, device=like.device)
+        cells = self.model.initial(effective["rule"], zero)
+        return cells if self.delay == 1 else Delayed(cells, (cells.output,) * (self.delay - 1))
 
     def forward(self, x: Tensor, state: Any = None, effective: dict[str, Any] | None = None) -> tuple[Tensor, Any]:
         """One control step: x [batch, inputs] -> (y [batch, outputs], state)."""
         effective = self.precompute() if effective is None else effective
-        state = self.initial_state(x.shape[0]) if state is None else state
+        state = self.initial_state(x.shape[0], effective) if state is None else state
         drive = self.drive(x)
         total: Any = 0.0
         for _ in range(self.ticks):
             state = self.tick(drive, state, effective)
-            total = total + state.output
+            total = total + cells_of(state).output
         return self.readout(total / self.ticks), state
 
     def drive(self, x: Tensor) -> Tensor:
@@ -104,11 +135,25 @@ class Network(nn.Module):
         return self.decoder(self.model.readout_gain * activity)
 
     def tick(self, drive: Tensor, state: Any, effective: dict[str, Any]) -> Any:
-        """All cells once, from the outputs of the tick before."""
-        current = drive + state.output @ effective["chemical"]
-        if "gap" in effective:
-            current = current + gap_current(state.potential, effective["gap"])
-        return self.model.step(effective["rule"], state, current)
+        """All cells once, from what was sent `delay` ticks before and from the potentials of the tick before."""
+        cells = cells_of(state)
+        sent = cells.output if self.delay == 1 else state.sent[0]
+        after = self.model.step(effective["rule"], cells, self._input(drive, sent, cells.potential, effective))
+        return after if self.delay == 1 else Delayed(after, (*state.sent[1:], cells.output))
+
+    def _input(self, drive: Tensor, sent: Tensor, potential: Tensor, effective: dict[str, Any]) -> Any:
+        """What the rule takes: a current, or the conductances and the current apart."""
+        gap = effective.get("gap")
+        if self.model.conductance:
+            return SynapticInput(
+                drive=drive,
+                excitatory=sent @ effective["excitatory"],
+                inhibitory=sent @ effective["inhibitory"],
+                gap=torch.zeros_like(drive[:1]) if gap is None else gap.sum(-1),
+                gap_inward=torch.zeros_like(drive) if gap is None else potential @ gap,
+            )
+        current = drive + sent @ effective["chemical"]
+        return current if gap is None else current + gap_current(potential, gap)
 
     def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """x [time, batch, inputs] -> (y [time, batch, outputs], state)."""

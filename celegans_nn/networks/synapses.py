@@ -15,7 +15,6 @@ from celegans_nn.errors import NetworkError, nearest
 UNKNOWN_SIGNS = ("drop", "excitatory", "free")
 SHARING = ("edge", "sign")
 LARGEST_GAP_SUM = 0.5
-INITIAL_LOG_CONDUCTANCE = -3.0
 
 
 class ChemicalSynapses(nn.Module):
@@ -75,14 +74,15 @@ class ChemicalSynapses(nn.Module):
 class GapJunctions(nn.Module):
     """One positive conductance a pair, g = exp(log_conductance); the current into i is sum_j g_ij (x_j - x_i).
 
-    All pairs start equal at e^-3, or lower where a cell with many partners would otherwise come near the limit
-    of an explicit step (`LARGEST_GAP_SUM` of it). Self-gaps carry no current and are dropped.
+    All pairs start equal at the neuron model's `initial_log_conductance`, or lower where a cell with many partners
+    would otherwise come near the limit of an explicit step (`LARGEST_GAP_SUM` of it; a model that integrates gap
+    currents implicitly has `input_gain` 0 and no limit). Self-gaps carry no current and are dropped.
     """
 
     pre: Tensor
     post: Tensor
 
-    def __init__(self, worm: Connectome, input_gain: float):
+    def __init__(self, worm: Connectome, initial_log_conductance: float, input_gain: float):
         super().__init__()
         edges = worm.electrical_edges
         keep = edges.pre != edges.post
@@ -90,8 +90,8 @@ class GapJunctions(nn.Module):
         self.register_buffer("pre", torch.from_numpy(edges.pre[keep].astype(np.int64)), persistent=False)
         self.register_buffer("post", torch.from_numpy(edges.post[keep].astype(np.int64)), persistent=False)
         partners = np.bincount(np.concatenate([edges.pre[keep], edges.post[keep]]), minlength=1).max()
-        limit = math.log(LARGEST_GAP_SUM / (max(int(partners), 1) * input_gain))
-        start = min(INITIAL_LOG_CONDUCTANCE, limit)
+        load = max(int(partners), 1) * input_gain
+        start = min(initial_log_conductance, math.log(LARGEST_GAP_SUM / load)) if load else initial_log_conductance
         self.log_conductance = nn.Parameter(torch.full((int(keep.sum()),), start))
 
     def matrix(self) -> Tensor:

@@ -2,11 +2,11 @@
 
 from celegans_nn.errors import NetworkError, nearest
 from celegans_nn.neurons import lif, rate, relu
-from celegans_nn.neurons.model import Constant, NeuronModel
+from celegans_nn.neurons.model import Constant, NeuronModel, SynapticInput
 
 MODELS: dict[str, NeuronModel] = {"relu": relu.MODEL, "rate": rate.MODEL, "lif": lif.MODEL}
 
-__all__ = ["MODELS", "Constant", "NeuronModel", "neuron_model"]
+__all__ = ["MODELS", "Constant", "NeuronModel", "SynapticInput", "neuron_model"]
 
 
 def neuron_model(name: str) -> NeuronModel:

@@ -57,7 +57,7 @@ MODEL = NeuronModel(
     name="lif",
     step=step,
     state=LIFState,
-    rest=0.0,
+    initial=lambda p, zero: LIFState(zero, zero, zero),
     constants={
         "tau_ms": Constant(20.0, "ms", "voltage decay e^(-1/20) a step of 1 ms, Schmidgall et al. 2022"),
         "threshold": Constant(1.0, "dimensionless", "not given by Schmidgall et al. 2022; 1 is usual"),

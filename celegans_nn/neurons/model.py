@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 
 class Constant(NamedTuple):
-    """A positive constant of a neuron model, shared by all cells and trained as its logarithm."""
+    """A constant of a neuron model, shared by all cells; what is trained is the logarithm of its magnitude."""
 
     value: float
     unit: str
     source: str
+    trained: bool = True
+    """False for what defines the experiment (a reversal potential, a spike's peak) or is zero."""
+
+
+class SynapticInput(NamedTuple):
+    """What reaches a cell of a conductance-based model in one tick, in the place of a current."""
+
+    drive: Any
+    """Injected current."""
+    excitatory: Any
+    """Sum of the conductances of its excitatory synapses, each times the transmission of its presynaptic cell."""
+    inhibitory: Any
+    gap: Any
+    """Sum of the conductances of its gap junctions."""
+    gap_inward: Any
+    """The same, each times its partner's potential."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +45,9 @@ class NeuronModel:
     name: str
     step: Callable[[Any, Any, Any], Any]
     state: Any
-    """The state's NamedTuple; every field starts at `rest`."""
-    rest: float
+    """The state's NamedTuple."""
+    initial: Callable[[Any, Any], Any]
+    """(parameters, zeros) -> the state at rest, each field shaped as `zeros`."""
     constants: Mapping[str, Constant]
     parameters: Callable[[Mapping[str, Any], float], Any]
     """(constants by name, dt_ms) -> the NamedTuple of parameters that `step` takes."""
@@ -46,3 +63,16 @@ class NeuronModel:
     The two gains make fresh networks of every level act with a strength of the same order: encoders and decoders
     start alike, and activity of one level is worth less than that of another.
     """
+    presets: Mapping[str, Mapping[str, Constant]] = field(default_factory=dict)
+    """Other sets of constants by name; `constants` is the one that is used when none is named."""
+    initial_log_conductance: float = -3.0
+    """ln of every gap junction's conductance at the start."""
+    conductance: bool = False
+    """Whether synapses act through conductances and reversal potentials: `step` is then given a `SynapticInput`."""
+    settle: Callable[[Any, Any, Any, Any], Any] | None = None
+    """For a model whose parameters depend on the wiring: (parameters, excitatory [N, N], inhibitory [N, N], gap
+    [N, N] or None; rows presynaptic) -> parameters."""
+
+    def values(self, preset: str | None = None) -> Mapping[str, Constant]:
+        """The constants of a preset; KeyError for one that there is not."""
+        return self.constants if preset is None else self.presets[preset]

@@ -50,7 +50,7 @@ MODEL = NeuronModel(
     name="rate",
     step=step,
     state=RateState,
-    rest=0.0,
+    initial=lambda p, zero: RateState(zero, zero, zero),
     constants={
         "tau_ms": Constant(
             10.0, "ms", "chosen here: ten ticks at the default step; C / G of Kunert et al. 2014 is 100 ms"

@@ -4,11 +4,14 @@ import copy
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError
 from celegans_nn.networks import Interface, build, default_interface, ticks_to_reach
+from celegans_nn.networks.network import cells_of
 from celegans_nn.networks.synapses import gap_current
 from celegans_nn.neurons import MODELS
 from celegans_nn.neurons.lif import SURROGATE_SLOPE
@@ -249,3 +252,29 @@ def test_a_population_by_vmap_is_each_network_alone():
             expected, alone[i] = net(at[i : i + 1], alone[i])
             torch.testing.assert_close(y[i], expected[0], rtol=1e-5, atol=1e-6)
     assert np.isfinite(y.detach().numpy()).all()
+
+
+@pytest.mark.parametrize("neuron", LEVELS)
+def test_a_synapse_with_a_delay_is_felt_that_many_ticks_later_and_a_gap_junction_in_the_next(neuron):
+    edges = pd.DataFrame({"pre": ["A"], "post": ["B"], "kind": ["chemical"], "sign": [1]})
+    worm = Connectome.from_edges(edges)
+    first_felt = {}
+    for delay in (1, 2, 5):
+        net = build(worm, neuron, interface=Interface(("x",), ("y",), ("A",), ("B",)), ticks=1, delay=delay)
+        drive = torch.tensor([[30.0, 0.0]])
+        effective, felt = net.precompute(), []
+        state = net.initial_state(1, effective)
+        for _ in range(12):
+            state = net.tick(drive, state, effective)
+            felt.append(float(cells_of(state).potential[0, 1]) != 0)
+        first_felt[delay] = felt.index(True)
+        assert net(torch.ones(1, 1))[0].shape == (1, 1)
+    assert first_felt[2] - first_felt[1] == 1
+    assert first_felt[5] - first_felt[1] == 4
+
+
+def test_a_delay_below_one_and_an_unknown_preset_are_refused():
+    with pytest.raises(NetworkError, match="delay is 0"):
+        build(random_worm(), "rate", inputs=1, outputs=1, delay=0)
+    with pytest.raises(NetworkError, match="rate has no preset 's23'"):
+        build(random_worm(), "rate", inputs=1, outputs=1, preset="s23")

@@ -43,7 +43,7 @@ def test_compiled_rule_agrees_with_torch_at_each_of_200_ticks(name):
     compiled_rule = type(rule)(*(np.float32(v.item()) for v in rule))
     compiled = numba.njit(model.step)
 
-    state = model.state(*(torch.full((cells,), model.rest) for _ in model.state._fields))
+    state = model.initial(rule, torch.zeros(cells))
     active = 0.0
     for t in range(ticks):
         current = drive[t] + state.output @ weights

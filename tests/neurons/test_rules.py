@@ -11,8 +11,7 @@ def run(model, drive, weights, ticks, dt_ms=1.0, dtype=torch.float64):
     """[ticks, N] outputs and the last state of a network with the given chemical matrix [pre, post]."""
     constants = {name: torch.tensor(c.value, dtype=dtype) for name, c in model.constants.items()}
     rule = model.parameters(constants, dt_ms)
-    rest = torch.full((len(weights),), model.rest, dtype=dtype)
-    state, outputs = model.state(*(rest for _ in model.state._fields)), []
+    state, outputs = model.initial(rule, torch.zeros(len(weights), dtype=dtype)), []
     for t in range(ticks):
         now = drive[t] if drive.dim() == 2 else drive
         state = model.step(rule, state, now + state.output @ weights)
