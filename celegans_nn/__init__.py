@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Connectome": "celegans_nn.connectome.connectome",
     "load_connectome": "celegans_nn.connectome.sources",
+    "draw_connectome": "celegans_nn.connectome.figure",
     "rewire": "celegans_nn.rewiring",
     "rewire_many": "celegans_nn.rewiring",
     "compare": "celegans_nn.rewiring",

@@ -10,10 +10,32 @@ import numpy as np
 from celegans_nn.connectome.connectome import Connectome
 
 DORSAL, VENTRAL = "dorsal muscles", "ventral muscles"
-ROWS = (DORSAL, "DD", "AS", "DA", "DB", "sensory", "inter", "other", "VB", "VA", "VC", "VD", VENTRAL)
+ROWS = (
+    DORSAL,
+    "DD",
+    "AS",
+    "DA",
+    "DB",
+    "sensory",
+    "inter",
+    "pharyngeal",
+    "motor",
+    "other",
+    "VB",
+    "VA",
+    "VC",
+    "VD",
+    VENTRAL,
+)
 """Dorsal to ventral; the inhibitory classes stand beside the muscles that they relax."""
-MIDDLE = {"sensory": "sensory neurons", "inter": "interneurons", "other": "other cells"}
+MIDDLE = {
+    "sensory": "sensory neurons", "inter": "interneurons", "pharyngeal": "pharyngeal neurons",
+    "motor": "other motor neurons", "other": "other cells",
+}  # fmt: skip
+QUADRANT = 24
+"""Body-wall muscles of a quadrant; MVL has one fewer."""
 
+_CORD = set(ROWS) - {DORSAL, VENTRAL, *MIDDLE}
 _CELL = re.compile(r"(?:[a-z]+_)?(?P<kind>AS|DA|DB|DD|VA|VB|VC|VD|M[DV](?:LR|lr|L|R)?)(?P<number>\d+)")
 
 
@@ -38,7 +60,8 @@ def layout(worm: Connectome) -> Layout:
     for key in rows:
         members = np.flatnonzero([k == key for k in keys])
         x[members] = _spread(x[members])
-    return Layout(x, y, tuple(MIDDLE.get(key, key) for key in rows), tuple(MIDDLE.get(k, k) for k in keys))
+    labels = MIDDLE if set(rows) & _CORD else {**MIDDLE, "motor": "motor neurons"}
+    return Layout(x, y, tuple(labels.get(key, key) for key in rows), tuple(labels.get(k, k) for k in keys))
 
 
 def _row_key(name: str, role: str) -> str:
@@ -46,7 +69,7 @@ def _row_key(name: str, role: str) -> str:
     if match:
         kind = match["kind"]
         return DORSAL if kind.startswith("MD") else VENTRAL if kind.startswith("MV") else kind
-    return role if role in ("sensory", "inter") else "other"
+    return role if role in MIDDLE else "other"
 
 
 def _along_body(worm: Connectome) -> np.ndarray:
@@ -58,7 +81,7 @@ def _along_body(worm: Connectome) -> np.ndarray:
         low, high = soma[known].min(), soma[known].max()
         x[known] = (soma[known] - low) / (high - low) if high > low else 0.5
     numbered = [_CELL.fullmatch(name) for name in worm.names]
-    last: dict[str, int] = {}
+    last = dict.fromkeys(("MDL", "MDR", "MVL", "MVR"), QUADRANT)  # of the worm, even where only the head is known
     for match in numbered:
         if match:
             last[match["kind"]] = max(last.get(match["kind"], 1), int(match["number"]))

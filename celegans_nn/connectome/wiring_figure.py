@@ -13,7 +13,10 @@ from celegans_nn.connectome.layout import DORSAL, VENTRAL, Layout, layout
 from celegans_nn.figures import EXCITATORY, FAINT, GAP, INHIBITORY, INK, PAPER, UNKNOWN, figure_style
 
 CURVE_POINTS = 14
-CHEMICAL = ((1, EXCITATORY, "excitatory synapse"), (-1, INHIBITORY, "inhibitory synapse"), (0, UNKNOWN, "unknown sign"))
+MOST_VECTOR_EDGES = 3000
+"""More are drawn as pixels in SVG and PDF: thousands of curves make a slow and heavy file."""
+CHEMICAL = ((1, EXCITATORY, "excitatory"), (-1, INHIBITORY, "inhibitory"), (0, UNKNOWN, "unknown sign"))
+MUSCLE_FILL = "#e9c8b4"
 
 
 def draw_wiring(worm: Connectome, like: Connectome | None = None, small: bool = False) -> Figure:
@@ -29,33 +32,45 @@ def draw_wiring(worm: Connectome, like: Connectome | None = None, small: bool = 
             figure = Figure(figsize=(5.6, 0.3 * rows + 0.3))
             axes = figure.add_axes((0.185, 0.06, 0.80, 0.93))
         else:
-            figure = Figure(figsize=(9.2, 0.46 * rows + 0.95))
-            axes = figure.add_axes((0.115, 0.10, 0.875, 0.885))
+            height = 0.46 * rows + 0.95
+            figure = Figure(figsize=(9.2, height))
+            axes = figure.add_axes((0.145, 0.58 / height, 0.845, 1 - 0.65 / height))
+            handles = wiring_legend(worm)
             figure.legend(
-                handles=_legend(worm), loc="lower center", ncol=5, frameon=False, fontsize=8.5,
+                handles=handles, loc="lower center", ncol=len(handles), frameon=False, fontsize=8.5,
                 handlelength=1.8, columnspacing=1.6, borderaxespad=0.1,
             )  # fmt: skip
-        _edges(axes, worm, places, 0.6 if small else 1.0)
-        _cells(axes, places, 0.5 if small else 1.0)
-        _frame(axes, places)
+        draw_on(axes, worm, places, 0.6 if small else 1.0, 0.5 if small else 1.0)
     return figure
+
+
+def draw_on(axes: Axes, worm: Connectome, places: Layout, width: float = 1.0, size: float = 1.0) -> None:
+    """Cells, synapses and gap junctions on `axes`; `width` scales the lines and `size` the cells."""
+    _edges(axes, worm, places, width)
+    _cells(axes, places, size)
+    _frame(axes, places)
 
 
 def _edges(axes: Axes, worm: Connectome, places: Layout, width: float) -> None:
     e = worm.chemical_edges
     alpha = float(np.clip(14 / np.sqrt(max(len(e.pre), 1)), 0.12, 0.8))
+    dense = len(e.pre) > MOST_VECTOR_EDGES
     for sign, colour, _ in CHEMICAL:
         chosen = e.sign == sign
         lines = _curves(places, e.pre[chosen], e.post[chosen], bend=0.16)
         style = (0, (4, 1.6)) if sign < 0 else "solid"
         axes.add_collection(
-            LineCollection(lines, colors=colour, linewidths=0.75 * width, alpha=alpha, linestyles=style)
+            LineCollection(
+                lines, colors=colour, linewidths=0.75 * width, alpha=alpha, linestyles=style, rasterized=dense
+            )
         )
     g = worm.electrical_edges
     lines = _curves(places, g.pre, g.post, bend=-0.1)
     dotted = (0, (1, 1.4))
     axes.add_collection(
-        LineCollection(lines, colors=GAP, linewidths=0.9 * width, alpha=max(alpha, 0.45), linestyles=dotted)
+        LineCollection(
+            lines, colors=GAP, linewidths=0.9 * width, alpha=max(alpha, 0.3), linestyles=dotted, rasterized=dense
+        )
     )
 
 
@@ -80,7 +95,7 @@ def _cells(axes: Axes, places: Layout, size: float) -> None:
         places.y[muscle],
         s=34 * size,
         marker="s",
-        c="#e9c8b4",
+        c=MUSCLE_FILL,
         edgecolors=INK,
         linewidths=0.6,
         zorder=3,
@@ -101,7 +116,8 @@ def _frame(axes: Axes, places: Layout) -> None:
         spine.set_visible(False)
 
 
-def _legend(worm: Connectome) -> list[Line2D]:
+def wiring_legend(worm: Connectome) -> list[Line2D]:
+    """What the lines and marks mean, with how many there are of each."""
     signs = worm.chemical_edges.sign
     handles = [
         Line2D([], [], color=colour, lw=1.6, ls=(0, (4, 1.6)) if sign < 0 else "-", label=f"{label} ({n})")
@@ -113,6 +129,6 @@ def _legend(worm: Connectome) -> list[Line2D]:
         handles.append(Line2D([], [], color=GAP, lw=1.6, ls=(0, (1, 1.4)), label=label))
     handles.append(Line2D([], [], color=INK, marker="o", ls="", ms=5, label="neuron"))
     if (worm.cells["role"] == "muscle").any():
-        muscle = Line2D([], [], color="#e9c8b4", marker="s", mec=INK, mew=0.6, ls="", ms=5.5, label="muscle")
+        muscle = Line2D([], [], color=MUSCLE_FILL, marker="s", mec=INK, mew=0.6, ls="", ms=5.5, label="muscle")
         handles.append(muscle)
     return handles
