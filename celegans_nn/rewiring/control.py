@@ -9,10 +9,12 @@ import numpy as np
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import RewiringError, nearest, one_line
 from celegans_nn.rewiring.degree import degree
+from celegans_nn.rewiring.degree_sign import degree_sign
 from celegans_nn.rewiring.density import density
 from celegans_nn.rewiring.edges import Rewired, check_scope, end_cells, seed_number
 from celegans_nn.rewiring.hub_capped import hub_capped
 from celegans_nn.rewiring.lattice import lattice
+from celegans_nn.rewiring.reciprocity import reciprocity
 from celegans_nn.rewiring.sign_shuffle import sign_shuffle
 from celegans_nn.rewiring.small_world import small_world
 from celegans_nn.rewiring.statistics import statistics
@@ -25,6 +27,8 @@ NULLS: dict[str, Callable[..., Rewired]] = {
     "density": density,
     "statistics": statistics,
     "degree": degree,
+    "degree_sign": degree_sign,
+    "reciprocity": reciprocity,
     "lattice": lattice,
     "small_world": small_world,
     "hub_capped": hub_capped,

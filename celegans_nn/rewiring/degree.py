@@ -15,7 +15,7 @@ from celegans_nn.rewiring.edges import (
     refuse_unmoved,
     unordered,
 )
-from celegans_nn.rewiring.switching import switch_directed, switch_undirected
+from celegans_nn.rewiring.switching import Bands, switch_directed, switch_undirected
 
 STUCK = "no other simple graph has these degrees"
 LEAST_ATTEMPTS = 1000
@@ -48,39 +48,61 @@ def degree(
     presynaptic end, so their weights are dealt at random in their block. A move is an attempted switch or
     three-cycle reversal (see `switching`); rejected attempts count.
     """
-    chemical, moves = _degree_chemical(worm, scope, rng, attempts_per_edge)
-    electrical, gap_moves = _degree_electrical(worm, scope, rng, attempts_per_edge)
+    chemical, moves = degree_chemical(worm, scope, rng, attempts_per_edge)
+    electrical, gap_moves = degree_electrical(worm, scope, rng, attempts_per_edge)
     return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, {}), "degree", scope, STUCK)
 
 
-def _attempts(edges: int, attempts_per_edge: float) -> int:
-    # In a graph of a handful of edges most proposals are rejected; a thousand attempts take 20 microseconds.
+def attempts_for(edges: int, attempts_per_edge: float) -> int:
+    """Attempts on so many edges. In a graph of a handful most are rejected; a thousand take 20 microseconds."""
     return max(round(attempts_per_edge * edges), LEAST_ATTEMPTS) if edges else 0
 
 
-def _degree_chemical(
-    worm: Connectome, scope: str, rng: np.random.Generator, attempts_per_edge: float
-) -> tuple[ChemicalEdges, Moves]:
+def chemical_groups(worm: Connectome, scope: str, by_sign: bool = False) -> np.ndarray:
+    """The group of every chemical edge, int64 [E]: its block, or its block and sign; STAYS out of scope."""
     e = worm.chemical_edges
     blocks = movable_blocks(cell_kinds(worm), e.pre, e.post, scope)
-    here = np.flatnonzero(blocks >= 0)
-    attempts = _attempts(len(here), attempts_per_edge)
+    return np.where(blocks >= 0, 3 * blocks + e.sign + 1, blocks) if by_sign else blocks
+
+
+def degree_chemical(
+    worm: Connectome,
+    scope: str,
+    rng: np.random.Generator,
+    attempts_per_edge: float,
+    by_sign: bool = False,
+    label: np.ndarray | None = None,
+    bands: Bands | None = None,
+) -> tuple[ChemicalEdges, Moves]:
+    """Chemical edges with every cell's degrees, by sign if asked; `label` and `bands` as in `switch_directed`."""
+    e = worm.chemical_edges
+    groups = chemical_groups(worm, scope, by_sign)
+    here = np.flatnonzero(groups >= 0)
+    attempts = attempts_for(len(here), attempts_per_edge)
     post, weight, sign = e.post.copy(), e.weight.copy(), e.sign.copy()
-    post[here], moves = switch_directed(e.pre[here], post[here], blocks[here], attempts, rng)
-    dealt = here[dealt_within(e.pre[here] * BLOCKS + blocks[here], rng)]
+    post[here], moves = switch_directed(e.pre[here], post[here], groups[here], attempts, rng, label=label, bands=bands)
+    dealt = here[dealt_within(e.pre[here] * (3 * BLOCKS) + groups[here], rng)]
     weight[here], sign[here] = e.weight[dealt], e.sign[dealt]
     return ChemicalEdges(e.pre, post, weight, sign), moves
 
 
-def _degree_electrical(
-    worm: Connectome, scope: str, rng: np.random.Generator, attempts_per_edge: float
+def degree_electrical(
+    worm: Connectome,
+    scope: str,
+    rng: np.random.Generator,
+    attempts_per_edge: float,
+    label: np.ndarray | None = None,
+    bands: Bands | None = None,
 ) -> tuple[ElectricalEdges, Moves]:
+    """Gap junctions with every cell's degree; `label` and `bands` as in `switch_undirected`."""
     e, kinds = worm.electrical_edges, cell_kinds(worm)
     both_ways = np.stack([movable_blocks(kinds, *ends, scope) for ends in ((e.pre, e.post), (e.post, e.pre))])
     blocks = unordered(both_ways[0])
     here = np.flatnonzero(blocks >= 0)
-    attempts = _attempts(len(here), attempts_per_edge)
+    attempts = attempts_for(len(here), attempts_per_edge)
     pre, post, weight = e.pre.copy(), e.post.copy(), e.weight.copy()
-    pre[here], post[here], moves = switch_undirected(pre[here], post[here], both_ways[:, here], attempts, rng)
+    pre[here], post[here], moves = switch_undirected(
+        pre[here], post[here], both_ways[:, here], attempts, rng, label, bands
+    )
     weight[here] = e.weight[here[dealt_within(blocks[here], rng)]]
     return ElectricalEdges(pre, post, weight), moves

@@ -3,11 +3,15 @@
 A proposal that would make a self-loop or a parallel edge is rejected and the chain stays where it is for that
 attempt; dropping rejected attempts instead would favour graphs with many possible switches. Every edge has a
 group, and only edges of one group are switched with each other, while a new edge is checked against all of
-them. So a null model that keeps more is the same chain with finer groups. Edges that must not move (self-loops,
-those out of scope) are left out by the caller: they join other kinds of cells, so no new edge can meet them.
+them. So a null model that keeps more is the same chain with finer groups, or one that rejects more: what breaks
+the counts of edges between labelled cells, or leaves the bands of edge lengths. Both tests are None, and compiled
+away, for a null model without them. Edges that must not move (self-loops, those out of scope) are left out by the
+caller: they join other kinds of cells, so no new edge can meet them.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -20,6 +24,21 @@ REVERSAL_SHARE = 0.125
 irreducible; an eighth leaves seven for the switches, which do the mixing in graphs as large as a worm."""
 
 
+class Bands(NamedTuple):
+    """How many edges may be how long: a proposal that takes a bin out of its band is rejected."""
+
+    place: np.ndarray
+    """float64 [N, 3], the cells' positions."""
+    longest: np.ndarray
+    """float64 [B - 1], the squared length of the longest edge of each bin but the last, ascending."""
+    held: np.ndarray
+    """int64 [B], edges in each bin; the chain keeps it up to date."""
+    least: np.ndarray
+    """int64 [B]."""
+    most: np.ndarray
+    """int64 [B]."""
+
+
 def switch_directed(
     pre: np.ndarray,
     post: np.ndarray,
@@ -27,53 +46,75 @@ def switch_directed(
     attempts: int,
     rng: np.random.Generator,
     reversal_share: float = REVERSAL_SHARE,
+    label: np.ndarray | None = None,
+    bands: Bands | None = None,
 ) -> tuple[np.ndarray, Moves]:
     """New postsynaptic ends, int64 [E], of a simple digraph without self-loops, and how the edges moved.
 
     Each edge keeps its presynaptic end. Switching alone does not reach every simple digraph of given degrees
     (a directed three-cycle never turns round); with the reversal of three-cycles it does (Rao, Jana &
-    Bandyopadhyay 1996). Every move is as likely as its reverse, so the chain is uniform in the long run.
+    Bandyopadhyay 1996). Every move is as likely as its reverse, so the chain is uniform in the long run over the
+    graphs it reaches: without labels and bands, and with groups that no two edges of a cell divide, all of them.
 
-    pre: int [E], sorted. post: int [E]. group: int [E], 0 and up.
+    pre: int [E], sorted. post: int [E]. group: int [E], 0 and up. label: int [N]; where given, the number of edges
+    of each group from each label to each is kept. bands: where given, the edges' lengths stay within.
     """
     pre, post = pre.astype(np.int64), post.astype(np.int64)
     if len(pre) == 0:
         return post, Moves(0, 0, 0, 0)
     cells = int(max(pre.max(), post.max())) + 1
     first = np.searchsorted(pre, np.arange(cells + 1))
-    by_group, group_first = _by_group(group)
+    by_group, group_first = by_groups(group)
     moved = np.zeros(len(pre), dtype=np.bool_)
     accepted = _switch_directed(
-        pre, post, first, group, by_group, group_first, attempts, reversal_share, kernel_seed(rng), moved
+        pre,
+        post,
+        first,
+        group,
+        by_group,
+        group_first,
+        label,
+        bands,
+        attempts,
+        reversal_share,
+        kernel_seed(rng),
+        moved,
     )
     return post, Moves(len(pre), attempts, int(accepted), int(moved.sum()))
 
 
 def switch_undirected(
-    one: np.ndarray, other: np.ndarray, group_both_ways: np.ndarray, attempts: int, rng: np.random.Generator
+    one: np.ndarray,
+    other: np.ndarray,
+    group_both_ways: np.ndarray,
+    attempts: int,
+    rng: np.random.Generator,
+    label: np.ndarray | None = None,
+    bands: Bands | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Moves]:
     """New ends (one, other), int64 [G], of an undirected simple graph, and how the pairs moved.
 
     `group_both_ways`, int [2, G], 0 and up, is the group of each pair seen from `one` and seen from `other`;
     they differ where a pair joins two kinds of cells, and the new `one` is then of the old one's kind.
-    Switching reaches every simple graph of given degrees (Taylor 1981).
+    Switching reaches every simple graph of given degrees (Taylor 1981). `label` and `bands` as in
+    `switch_directed`, counting edges by the unordered pair of labels.
     """
     ends = np.concatenate([one, other]).astype(np.int64)
     if len(one) == 0:
         return ends[:0], ends[:0], Moves(0, 0, 0, 0)
-    by_group, group_first = _by_group(group_both_ways.reshape(-1))
+    by_group, group_first = by_groups(group_both_ways.reshape(-1))
     moved = np.zeros(len(ends), dtype=np.bool_)
     accepted = _switch_undirected(
-        ends, group_both_ways.reshape(-1), by_group, group_first, attempts, kernel_seed(rng), moved
+        ends, group_both_ways.reshape(-1), by_group, group_first, label, bands, attempts, kernel_seed(rng), moved
     )
     movable = int((moved[: len(one)] | moved[len(one) :]).sum())
     return ends[: len(one)], ends[len(one) :], Moves(len(one), attempts, int(accepted), movable)
 
 
-def _by_group(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def by_groups(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Positions sorted by group, and where each group starts among them (int64 [groups + 1])."""
     by_group = np.argsort(group, kind="stable")
-    return by_group, np.searchsorted(group[by_group], np.arange(group.max() + 2))
+    return by_group, np.searchsorted(group[by_group], np.arange(group.max(initial=0) + 2))
 
 
 # Which pairs are linked stands in a matrix of bits: 11 kB for 300 cells, so every look-up is in the fastest cache,
@@ -81,13 +122,63 @@ def _by_group(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True, nogil=True)
-def _linked(bits: np.ndarray, a: int, b: int) -> bool:
+def linked(bits: np.ndarray, a: int, b: int) -> bool:
+    """Whether bit b of row a is set."""
     return (bits[a, b >> 3] >> (b & 7)) & 1 != 0
 
 
 @njit(cache=True, nogil=True)
-def _flip(bits: np.ndarray, a: int, b: int) -> None:
+def flip(bits: np.ndarray, a: int, b: int) -> None:
+    """Sets or clears bit b of row a."""
     bits[a, b >> 3] ^= np.uint8(1 << (b & 7))
+
+
+@njit(cache=True, nogil=True)
+def _recounts(label: np.ndarray, a: int, b: int, c: int, d: int) -> bool:
+    """Whether a -> b, c -> d becoming a -> d, c -> b changes the number of edges from one label to another.
+
+    The pairs of labels (A, B), (C, D) become (A, D), (C, B). These are the same two if B = D (each stays) or if
+    A = C (they change places), and not otherwise, since (A, D) is then neither (A, B) nor (C, D). So it is for
+    unordered pairs: {A, D} = {A, B} only if B = D, {A, D} = {C, D} only if A = C.
+    """
+    return label[a] != label[c] and label[b] != label[d]
+
+
+@njit(cache=True, nogil=True)
+def length_bin(place: np.ndarray, longest: np.ndarray, a: int, b: int) -> int:
+    """The bin of an edge between two cells: how many bins end before its length."""
+    squared = 0.0
+    for axis in range(3):
+        step = place[a, axis] - place[b, axis]
+        squared += step * step
+    bin_ = 0
+    while bin_ < len(longest) and longest[bin_] < squared:
+        bin_ += 1
+    return bin_
+
+
+@njit(cache=True, nogil=True)
+def _keeps_bands(bands: Bands, a: int, b: int, c: int, d: int) -> bool:
+    """Whether a - b, c - d may become a - d, c - b; if so, the counts follow."""
+    place, longest, held = bands.place, bands.longest, bands.held
+    bins = (
+        length_bin(place, longest, a, b),
+        length_bin(place, longest, c, d),
+        length_bin(place, longest, a, d),
+        length_bin(place, longest, c, b),
+    )
+    held[bins[0]] -= 1
+    held[bins[1]] -= 1
+    held[bins[2]] += 1
+    held[bins[3]] += 1
+    for bin_ in bins:
+        if not bands.least[bin_] <= held[bin_] <= bands.most[bin_]:
+            held[bins[0]] += 1
+            held[bins[1]] += 1
+            held[bins[2]] -= 1
+            held[bins[3]] -= 1
+            return False
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -98,6 +189,8 @@ def _switch_directed(
     group: np.ndarray,
     by_group: np.ndarray,
     group_first: np.ndarray,
+    label: np.ndarray | None,
+    bands: Bands | None,
     attempts: int,
     reversal_share: float,
     state: np.uint64,
@@ -106,7 +199,7 @@ def _switch_directed(
     cells = len(first) - 1
     links = np.zeros((cells, (cells + 7) >> 3), dtype=np.uint8)
     for k in range(len(pre)):
-        _flip(links, pre[k], post[k])
+        flip(links, pre[k], post[k])
     reversal_below = np.int64(reversal_share * 2.0**31)
     accepted = 0
     for _ in range(attempts):
@@ -121,9 +214,14 @@ def _switch_directed(
                 continue
             j = first[b] + below_high(bits, first[b + 1] - first[b])
             c = post[j]
-            if c == a or not _linked(links, c, a):
+            if c == a or not linked(links, c, a):
                 continue
-            if _linked(links, a, c) or _linked(links, c, b) or _linked(links, b, a):
+            if linked(links, a, c) or linked(links, c, b) or linked(links, b, a):
+                continue
+            # Of the three pairs of labels (a, b), (b, c), (c, a) each must come back as (b, a), (c, b) or (a, c):
+            # if two labels are equal, say a's and b's, it is (a, a), (a, c), (c, a) before and after; if none are,
+            # (a, b) is there before and not after. No edge changes its length.
+            if label is not None and label[a] != label[b] and label[b] != label[c] and label[c] != label[a]:
                 continue
             k = first[c]
             while post[k] != a:
@@ -133,20 +231,24 @@ def _switch_directed(
             post[i], post[j], post[k] = c, a, b
             moved[i] = moved[j] = moved[k] = True
             for u, old, new in ((a, b, c), (b, c, a), (c, a, b)):
-                _flip(links, u, old)
-                _flip(links, u, new)
+                flip(links, u, old)
+                flip(links, u, new)
         else:
             # a -> b and c -> d become a -> d and c -> b.
             start = group_first[group[i]]
             j = by_group[start + below_high(bits, group_first[group[i] + 1] - start)]
             c, d = pre[j], post[j]
-            if a == d or c == b or _linked(links, a, d) or _linked(links, c, b):
+            if a == d or c == b or linked(links, a, d) or linked(links, c, b):
+                continue
+            if label is not None and _recounts(label, a, b, c, d):
+                continue
+            if bands is not None and not _keeps_bands(bands, a, b, c, d):
                 continue
             post[i], post[j] = d, b
             moved[i] = moved[j] = True
             for u, old, new in ((a, b, d), (c, d, b)):
-                _flip(links, u, old)
-                _flip(links, u, new)
+                flip(links, u, old)
+                flip(links, u, new)
         accepted += 1
     return accepted
 
@@ -157,6 +259,8 @@ def _switch_undirected(
     group: np.ndarray,
     by_group: np.ndarray,
     group_first: np.ndarray,
+    label: np.ndarray | None,
+    bands: Bands | None,
     attempts: int,
     state: np.uint64,
     moved: np.ndarray,
@@ -165,8 +269,8 @@ def _switch_undirected(
     pairs, cells = len(ends) // 2, ends.max() + 1
     links = np.zeros((cells, (cells + 7) >> 3), dtype=np.uint8)
     for k in range(pairs):
-        _flip(links, ends[k], ends[k + pairs])
-        _flip(links, ends[k + pairs], ends[k])
+        flip(links, ends[k], ends[k + pairs])
+        flip(links, ends[k + pairs], ends[k])
     accepted = 0
     for _ in range(attempts):
         state, bits = next_bits(state)
@@ -177,12 +281,16 @@ def _switch_undirected(
         q_far = q - pairs if q >= pairs else q + pairs
         a, b, c, d = ends[p], ends[p_far], ends[q], ends[q_far]
         # a - b and c - d become a - d and c - b.
-        if a == d or c == b or _linked(links, a, d) or _linked(links, c, b):
+        if a == d or c == b or linked(links, a, d) or linked(links, c, b):
+            continue
+        if label is not None and _recounts(label, a, b, c, d):
+            continue
+        if bands is not None and not _keeps_bands(bands, a, b, c, d):
             continue
         ends[p_far], ends[q_far] = d, b
         moved[p] = moved[q] = True
         for u, v in ((a, b), (c, d), (a, d), (c, b)):
-            _flip(links, u, v)
-            _flip(links, v, u)
+            flip(links, u, v)
+            flip(links, v, u)
         accepted += 1
     return accepted
