@@ -15,6 +15,7 @@ import tyro
 from tyro.conf import Positional
 
 from celegans_nn.errors import CelegansError, one_line
+from celegans_nn.wiring_commands import info, null_models, print_table, rewire
 
 WRONG_USE, INTERRUPTED = 2, 130
 
@@ -80,87 +81,13 @@ def data_verify() -> int:
     from celegans_nn.connectome.verify import verify_data
 
     checks = verify_data()
-    _print_table(
+    print_table(
         ("table", "number", "ours", "published", "", "explanation"),
         [(c.table, c.number, c.ours, c.published, "holds" if c.holds else "FAILS", c.explanation) for c in checks],
     )
     failed = sum(not c.holds for c in checks)
     print(f"{len(checks) - failed} of {len(checks)} numbers hold")
     return 1 if failed else 0
-
-
-def info(
-    source: Positional[str] = "cook2019",
-    circuit: str = "default",
-    muscles: bool = True,
-    polarity: str = "transmitter",
-) -> int:
-    """Print what a wiring diagram holds and where it comes from.
-
-    Example: celegans-nn info cook2019 --circuit command_vnc79
-
-    Args:
-        source: cook2019, cook2019_male, varshney2011 or haspel2012.
-        circuit: a named circuit, "default", or "all" for the whole table.
-        muscles: keep the body-wall muscles that the circuit reaches.
-        polarity: what gives a synapse its sign.
-    """
-    worm = _load(source, circuit, muscles, polarity)
-    signs = worm.chemical_edges.sign
-    roles = worm.neurons["role"].replace("", "unknown").value_counts().to_dict()
-    provenance = worm.provenance
-    rows = [
-        ("cells", f"{len(worm)} ({', '.join(f'{n} {role}' for role, n in roles.items())})"),
-        ("neurons", str(int(worm.cells["neuron"].sum()))),
-        ("chemical edges", f"{len(signs)} ({sum(signs > 0)} +, {sum(signs < 0)} -, {sum(signs == 0)} unknown)"),
-        ("synaptic weight", f"{worm.chemical_edges.weight.sum():g} {provenance.get('weight_unit', '')}"),
-        ("gap junctions", f"{len(worm.electrical_edges.pre)} pairs"),
-        ("fingerprint", worm.fingerprint[:12]),
-        *(
-            (key, one_line(provenance[key], 400))
-            for key in ("circuit_why", "polarity_means", "citation")
-            if key in provenance
-        ),
-        *(("note", one_line(note, 400)) for note in provenance.get("notes", ())),
-    ]
-    _print_table(("", ""), rows)
-    return 0
-
-
-def rewire(
-    source: Positional[str],
-    null: Positional[str],
-    seed: int = 0,
-    scope: str = "neurons",
-    circuit: str = "default",
-    muscles: bool = True,
-    polarity: str = "transmitter",
-    out: Path | None = None,
-) -> int:
-    """Make a control of a wiring diagram and print what it kept and what it changed.
-
-    Example: celegans-nn rewire haspel2012 degree --seed 0 --out control
-
-    Args:
-        source: cook2019, cook2019_male, varshney2011 or haspel2012.
-        null: density, statistics or degree.
-        seed: another seed gives another control.
-        scope: which edges move: neurons, muscles or all.
-        circuit: a named circuit, "default", or "all" for the whole table.
-        muscles: keep the body-wall muscles that the circuit reaches.
-        polarity: what gives a synapse its sign.
-        out: a folder for the control's CSV tables; none are written if not given.
-    """
-    from celegans_nn.rewiring import compare
-    from celegans_nn.rewiring import rewire as rewired
-
-    worm = _load(source, circuit, muscles, polarity)
-    control = rewired(worm, null, seed=seed, scope=scope)
-    print(compare(worm, control))
-    if out is not None:
-        control.to_csv(out)
-        print(f"written to {out}")
-    return 0
 
 
 def study() -> int:
@@ -220,6 +147,9 @@ def _run(words: list[str]) -> int:
             )
     except SystemExit as stop:
         if stop.code in (0, None):
+            if words and words[0] == "rewire":
+                print("null models, from those that keep least to those that keep most:")
+                print_table(("", ""), [(f"  {name}", line) for name, line in null_models().items()])
             return 0
         print(f"{prog}: {_unboxed(said.getvalue())}", file=sys.stderr)
         return WRONG_USE
@@ -258,21 +188,6 @@ def _report(folder: Path) -> int:
     for trial, error in failed.items():
         print(f"failed: {trial}: {error}", file=sys.stderr)
     return 1 if failed else 0
-
-
-def _load(source: str, circuit: str, muscles: bool, polarity: str) -> Any:
-    from celegans_nn.connectome.sources import load_connectome
-
-    return load_connectome(source, None if circuit == "all" else circuit, muscles, polarity)
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns padded to their widest cell, the last one as it is; nothing is cut to the terminal's width."""
-    lines = [[str(cell) for cell in row] for row in ([heads] if any(heads) else []) + list(rows)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(heads) - 1)]
-    for line in lines:
-        padded = [cell.ljust(width) for cell, width in zip(line, widths, strict=False)]
-        print("  ".join([*padded, line[-1]]).rstrip())
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

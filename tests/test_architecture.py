@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "celegans_nn"
 FLOORS = [
     {"cli"},
+    {"wiring_commands"},
     {"studies"},
     {"generations"},
     {"training"},

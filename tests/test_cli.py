@@ -7,6 +7,9 @@ import pytest
 
 from celegans_nn import cli
 from celegans_nn.connectome import verify
+from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.sources import load_connectome
+from celegans_nn.rewiring import NULLS, rewire_many
 
 COMMANDS = ["info", "rewire", "study run", "study resume", "study report", "data verify"]
 
@@ -54,6 +57,17 @@ def test_a_command_with_randomness_takes_a_seed(capsys):
         (["rewire", "haspel2012", "degrees"], "did you mean 'degree'"),
         (["rewire", "haspel2012", "degree", "--seed", "-1"], "seed"),
         (["rewire", "haspel2012", "degree", "--out", "/dev/null/x"], "/dev/null"),
+        (["rewire", "haspel2012", "degree", "--n", "1"], "--n 1: an ensemble has 2 controls or more"),
+        (["rewire", "haspel2012", "degree", "--inputs", "hm_AS1,nobody"], "nobody"),
+        (["rewire", "haspel2012", "degree", "--figure", "f.jpg"], "f.jpg: a figure ends in .png, .svg, .pdf"),
+        (["info", "haspel2012", "--figure", "f"], "f: a figure ends in .png, .svg, .pdf"),
+        (["info", "haspel2012", "--figure", "/dev/null/f.svg"], "/dev/null"),
+        (["info", "witvliet2021_8", "--circuit", "vnc75"], "head only, and lacks 75"),
+        (["info", "no/such/folder"], "no/such/folder: No such file"),
+        (["info", "fly.graphml"], "fly.graphml: No such file"),
+        (["info", "./cook2019"], "cook2019: No such file"),
+        (["info", "a/fly.csv", "--circuit", "vnc75"], "is a file: it has its own cells and signs"),
+        (["rewire", "fly.graphml", "degree", "--no-muscles"], "--no-muscles and --polarity do not apply"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(capsys, tmp_path, monkeypatch, words, said):
@@ -72,6 +86,79 @@ def test_info_prints_the_counts_of_a_connectome(capsys):
     assert "102 (66 motor, 36 muscle)" in out
     assert "336 (264 +, 72 -, 0 unknown)" in out
     assert "89 pairs" in out
+
+
+def test_info_says_how_the_cells_are_connected(capsys):
+    out = run(capsys, "info", "haspel2012")[1]
+    worm = load_connectome("haspel2012")
+    links = set(zip(worm.chemical["pre"], worm.chemical["post"], strict=True))
+    mutual = sum((b, a) in links for a, b in links) / len(links)
+    assert f"reciprocity      {mutual:.3f}" in out
+    assert "in-degree        mean 3.29, most 11 (hm_" in out
+    assert "self-loops       0 chemical, 0 electrical" in out
+
+
+def test_info_draws_the_wiring(capsys, tmp_path):
+    code, out, _ = run(capsys, "info", "haspel2012", "--figure", str(tmp_path / "f.svg"))
+    assert code == 0
+    assert f"drawn in {tmp_path / 'f.svg'}" in out
+    assert ">MD<" in (tmp_path / "f.svg").read_text()
+
+
+@pytest.mark.parametrize("place", ["folder", "folder/edges.csv", "worm.graphml"])
+def test_info_and_rewire_take_a_path(capsys, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    worm = load_connectome("haspel2012")
+    worm.to_csv("folder")
+    worm.to_graphml("worm.graphml")
+    code, out, _ = run(capsys, "info", place)
+    assert code == 0
+    assert "336 (264 +, 72 -, 0 unknown)" in out
+    code, out, _ = run(capsys, "rewire", place, "density", "--scope", "all", "--out", "control")
+    assert code == 0
+    assert "kept exactly" in out
+    assert len(Connectome.from_csv("control").chemical) == 336
+
+
+def test_rewire_lists_every_null_model_with_a_line_in_its_help(capsys):
+    out = run(capsys, "rewire", "--help")[1]
+    lines = dict(line.split(maxsplit=1) for line in out.partition("null models, ")[2].splitlines()[1:])
+    assert lines == {name: null.__doc__.partition("\n")[0] for name, null in NULLS.items()}
+
+
+def test_the_help_of_rewire_loads_no_compiler():
+    words = "import sys; sys.argv = ['celegans-nn', 'rewire', '--help']; from celegans_nn import cli\n"
+    script = (
+        words + "try:\n    cli.main()\nexcept SystemExit:\n    print({'numba', 'numpy', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_rewire_draws_what_was_kept(capsys, tmp_path):
+    code, out, _ = run(capsys, "rewire", "haspel2012", "degree", "--figure", str(tmp_path / "f.png"))
+    assert code == 0
+    assert "drawn in" in out
+    assert (tmp_path / "f.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_ensemble_prints_its_table_and_writes_every_control(capsys, tmp_path):
+    out, figure = tmp_path / "controls", tmp_path / "f.svg"
+    words = ["rewire", "haspel2012", "degree", "--n", "3", "--seed", "5", "--out", str(out), "--figure", str(figure)]
+    code, said, _ = run(capsys, *words)
+    assert code == 0
+    assert "reciprocity" in said and "%ile" in said
+    assert figure.read_text().startswith("<?xml")
+    assert sorted(path.name for path in out.iterdir()) == ["000", "001", "002"]
+    worm = load_connectome("haspel2012")
+    written = [Connectome.from_csv(folder) for folder in sorted(out.iterdir())]
+    assert written == list(rewire_many(worm, "degree", n=3, seed=5))
+
+
+def test_rewire_measures_paths_between_the_named_ends(capsys):
+    words = ["rewire", "haspel2012", "density", "--inputs", "hm_AS1, hm_AS2", "--outputs", "hm_MD01"]
+    one, all_motor = run(capsys, *words)[1], run(capsys, *words[:3])[1]
+    assert one != all_motor
 
 
 def test_info_takes_the_whole_table_as_circuit_all(capsys):
