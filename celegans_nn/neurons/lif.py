@@ -67,4 +67,5 @@ MODEL = NeuronModel(
     initial_log_weight=(-1.0, -1.5),  # Schmidgall et al. 2022, "ALIF"
     encoder_gain=5.0,  # chosen here: at 1 a fresh encoder brought no cell to its threshold on swimmer6
     readout_gain=3.0,  # chosen here
+    spiking=True,
 )

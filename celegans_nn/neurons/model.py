@@ -69,6 +69,8 @@ class NeuronModel:
     """ln of every gap junction's conductance at the start."""
     conductance: bool = False
     """Whether synapses act through conductances and reversal potentials: `step` is then given a `SynapticInput`."""
+    spiking: bool = False
+    """Whether `output` is 0 or 1, an event, rather than a graded activity."""
     settle: Callable[[Any, Any, Any, Any], Any] | None = None
     """For a model whose parameters depend on the wiring: (parameters, excitatory [N, N], inhibitory [N, N], gap
     [N, N] or None; rows presynaptic) -> parameters."""
