@@ -70,7 +70,8 @@ def _dense_by_parameters(like: Network, generator: torch.Generator) -> nn.Module
 
 
 def _sparse(like: Network, generator: torch.Generator) -> nn.Module:
-    return SparseMLP(like.worm, like.interface, like.chemical.share, like.chemical.unknown_sign, generator)
+    share, unknown_sign = like.chemical.share, like.chemical.unknown_sign
+    return SparseMLP(like.worm, like.interface, share, unknown_sign, generator, like.weights, like.seed)
 
 
 def _linear(like: Network, generator: torch.Generator) -> nn.Module:

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.connectome import ChemicalEdges, Connectome
 from celegans_nn.errors import LARGEST_SEED, NetworkError, nearest, one_line, whole_number
+from celegans_nn.networks.initial import initial_log_weights
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions
 from celegans_nn.neurons import neuron_model
+from celegans_nn.rewiring import measures
 
 
 def build(
@@ -25,6 +27,8 @@ def build(
     outputs: int | Sequence[str] | None = None,
     unknown_sign: str | None = None,
     gap_junctions: bool = True,
+    weights: str = "shared",
+    spectral_radius: float | None = None,
     share: str = "edge",
     ticks: int = 5,
     dt_ms: float = 1.0,
@@ -37,8 +41,7 @@ def build(
     Parameters
     ----------
     worm
-        The wiring. Each chemical edge starts at the neuron model's shared excitatory or inhibitory weight
-        (Schmidgall et al. 2022); the table's weights play no part in that.
+        The wiring.
     neuron
         "relu", "rate" or "lif".
     interface, inputs, outputs
@@ -49,8 +52,16 @@ def build(
         Must be given where there are such edges.
     gap_junctions
         False leaves them out, as the presets of Schmidgall et al. 2022 do.
+    weights
+        Where synapses and gap junctions start: "shared", "synapse_count" or "rank"; see `initial_log_weights`.
+        "shared" is one excitatory and one inhibitory weight for all edges (Schmidgall et al. 2022): the wiring's
+        weights then play no part.
+    spectral_radius
+        If given, all chemical weights are multiplied at the start so that the largest absolute eigenvalue of the
+        signed weights is this.
     share
-        "edge": one weight an edge. "sign": one excitatory and one inhibitory weight for all edges.
+        "edge": one weight an edge. "sign": one excitatory and one inhibitory parameter for all edges. "class": one
+        for the edges of each sign from each cell class to each.
     ticks, dt_ms
         Network steps a control step, and the milliseconds that one stands for in models with units.
     delay
@@ -58,12 +69,13 @@ def build(
     preset
         A named set of the neuron model's constants; its own ones if none is named.
     seed
-        Of the encoder and decoder, U(-0.3, 0.3); nothing else is drawn.
+        Of the encoder and decoder, U(-0.3, 0.3), and of weights="rank"; nothing else is drawn.
 
     Raises
     ------
     NetworkError
-        Unknown names; edges of unknown sign with no choice made; gap junctions too strong for an explicit step.
+        Unknown names; edges of unknown sign with no choice made; gap junctions too strong for an explicit step; a
+        spectral radius for a wiring without cycles.
 
     Example
     -------
@@ -92,21 +104,41 @@ def build(
         interface = default_interface(worm, inputs, outputs)
     rule = model.parameters({name: torch.tensor(c.value) for name, c in model.values(preset).items()}, dt_ms)
     gain = float(model.input_gain(rule))
-    gap = GapJunctions(worm, model.initial_log_conductance, gain) if gap_junctions and _gap_pairs(worm) else None
+    chemical_start, gap_start = initial_log_weights(worm, model.initial_log_weight, weights, seed)
+    chemical = ChemicalSynapses(worm, chemical_start, share, unknown_sign)
+    if spectral_radius is not None:
+        set_spectral_radius(worm, chemical, spectral_radius)
+    gap_start = model.initial_log_conductance + gap_start
+    gap = GapJunctions(worm, gap_start, gain) if gap_junctions and _gap_pairs(worm) else None
     network = Network(
         worm,
         model,
         interface,
         ticks=ticks,
         dt_ms=dt_ms,
-        chemical=ChemicalSynapses(worm, model.initial_log_weight, share, unknown_sign),
+        chemical=chemical,
         gap=gap,
         generator=torch.Generator().manual_seed(seed),
         preset=preset,
         delay=delay,
+        weights=weights,
+        seed=seed,
     )
     check_gap_step(network)
     return network
+
+
+def set_spectral_radius(worm: Connectome, chemical: ChemicalSynapses, radius: float) -> None:
+    """Multiplies the weights so that the largest absolute eigenvalue of their matrix [N, N] is `radius`."""
+    if not (isinstance(radius, (int, float)) and 0 < radius < math.inf):
+        raise NetworkError(f"spectral_radius is {one_line(radius)}; give a number above 0")
+    matrix = chemical.matrix().detach().double().cpu().numpy()
+    pre, post = np.nonzero(matrix)
+    edges = ChemicalEdges(pre, post, np.abs(matrix[pre, post]), np.sign(matrix[pre, post]))
+    present = measures.spectral_radius(worm.with_edges(edges), "signed")
+    if present == 0:
+        raise NetworkError("the wiring has no cycle, so its spectral radius is 0 whatever the weights; leave it out")
+    chemical.rescale(radius / present)
 
 
 def check_gap_step(network: Network) -> None:

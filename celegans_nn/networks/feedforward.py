@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
+from celegans_nn.networks.initial import initial_log_weights
 from celegans_nn.networks.interface import Interface
 from celegans_nn.networks.network import Network
 from celegans_nn.networks.synapses import ChemicalSynapses
@@ -31,14 +32,23 @@ class SparseMLP(Network):
     """
 
     def __init__(
-        self, worm: Connectome, interface: Interface, share: str, unknown_sign: str | None, generator: torch.Generator
+        self,
+        worm: Connectome,
+        interface: Interface,
+        share: str,
+        unknown_sign: str | None,
+        generator: torch.Generator,
+        weights: str = "shared",
+        seed: int = 0,
     ):
         forward, depth = feedforward_wiring(worm)
         model = MODELS["relu"]
-        chemical = ChemicalSynapses(forward, model.initial_log_weight, share, unknown_sign)
+        start = initial_log_weights(forward, model.initial_log_weight, weights, seed)[0]
+        chemical = ChemicalSynapses(forward, start, share, unknown_sign)
         super().__init__(
-            forward, model, interface, ticks=depth, dt_ms=1.0, chemical=chemical, gap=None, generator=generator
-        )
+            forward, model, interface, ticks=depth, dt_ms=1.0, chemical=chemical, gap=None, generator=generator,
+            weights=weights, seed=seed,
+        )  # fmt: skip
         self.edges_cut = len(worm.chemical_edges.pre) - len(forward.chemical_edges.pre)
 
     def forward(self, x: Tensor, state: Any = None, effective: dict[str, Any] | None = None) -> tuple[Tensor, Any]:

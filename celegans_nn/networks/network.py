@@ -54,11 +54,14 @@ class Network(nn.Module):
         generator: torch.Generator,
         preset: str | None = None,
         delay: int = 1,
+        weights: str = "shared",
+        seed: int = 0,
     ):
         super().__init__()
         interface.check(worm)
         self.worm, self.model, self.interface = worm, model, interface
         self.ticks, self.dt_ms, self.delay, self.preset = ticks, dt_ms, delay, preset
+        self.weights, self.seed = weights, seed
         self.chemical, self.gap = chemical, gap
         self.constants = model.values(preset)
         self.log_constants = nn.ParameterDict(

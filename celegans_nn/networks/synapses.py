@@ -10,28 +10,32 @@ import torch
 from torch import Tensor, nn
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import NetworkError, nearest
+from celegans_nn.errors import NetworkError, nearest, one_line
 
 UNKNOWN_SIGNS = ("drop", "excitatory", "free")
-SHARING = ("edge", "sign")
+SHARING = ("edge", "sign", "class")
 LARGEST_GAP_SUM = 0.5
 
 
 class ChemicalSynapses(nn.Module):
     """w = sign * exp(log_weight): no update can flip a synapse (Dale's law; Schmidgall et al. 2022).
 
-    Parameters: `log_weight` [groups], one entry an edge (`share="edge"`) or one for all excitatory and one for
-    all inhibitory edges (`share="sign"`); `free_weight` [F], the edges of unknown sign where those are trained
-    with their sign, outside Dale's law. Weight decay on `log_weight` would pull |w| towards 1, so no trainer
-    here applies any.
+    Parameters: `log_weight` [groups], one entry an edge (`share="edge"`), one for all excitatory and one for all
+    inhibitory edges ("sign"), or one for the edges of each sign from each cell class to each ("class");
+    `free_weight` [F], the edges of unknown sign where those are trained with their sign, outside Dale's law.
+    Edges that share a parameter keep the ratios that they start with (`log_scale`). Weight decay on `log_weight`
+    would pull |w| towards 1, so no trainer here applies any.
+
+    log_weights: ln |w| of every chemical edge at the start, float64 [E].
     """
 
     flat: Tensor
     sign: Tensor
     group: Tensor
+    log_scale: Tensor
     free_flat: Tensor
 
-    def __init__(self, worm: Connectome, initial: tuple[float, float], share: str, unknown_sign: str | None):
+    def __init__(self, worm: Connectome, log_weights: np.ndarray, share: str, unknown_sign: str | None):
         super().__init__()
         if share not in SHARING:
             raise NetworkError(f"unknown share {share!r}; {nearest(share, SHARING)}")
@@ -43,24 +47,34 @@ class ChemicalSynapses(nn.Module):
         self.register_buffer("flat", torch.from_numpy(flat[signed]), persistent=False)
         self.register_buffer("sign", torch.from_numpy(sign[signed].astype(np.float32)), persistent=False)
         self.register_buffer("free_flat", torch.from_numpy(flat[free]), persistent=False)
-        inhibitory = torch.from_numpy((sign[signed] < 0).astype(np.int64))
-        group = inhibitory if share == "sign" else torch.arange(len(inhibitory))
-        self.register_buffer("group", group, persistent=False)
-        start = torch.tensor(initial, dtype=torch.float32)
-        self.log_weight = nn.Parameter(start.clone() if share == "sign" else start[inhibitory])
+        group = _groups(worm, sign, signed, share)
+        start = log_weights[signed]
+        members = np.bincount(group, minlength=2 if share == "sign" else 0)
+        mean = np.bincount(group, start, len(members)) / np.maximum(members, 1)
+        self.register_buffer("group", torch.from_numpy(group), persistent=False)
+        self.register_buffer("log_scale", torch.from_numpy((start - mean[group]).astype(np.float32)), persistent=False)
+        self.log_weight = nn.Parameter(torch.from_numpy(mean.astype(np.float32)))
         if free.any():
-            self.free_weight = nn.Parameter(torch.full((int(free.sum()),), math.exp(initial[0])))
+            self.free_weight = nn.Parameter(torch.from_numpy(np.exp(log_weights[free]).astype(np.float32)))
 
     def weights(self) -> Tensor:
         """[signed edges], in the order of the wiring's edges."""
-        return self.sign * torch.exp(self.log_weight)[self.group]
+        return self.sign * torch.exp(self.log_weight[self.group] + self.log_scale)
 
     def unshared(self) -> ChemicalSynapses:
         """A copy with one weight an edge, each at its present value."""
         twin = copy.deepcopy(self)
         twin.share, twin.group = "edge", torch.arange(len(self.flat), device=self.group.device)
-        twin.log_weight = nn.Parameter(self.log_weight.detach()[self.group].clone())
+        twin.log_weight = nn.Parameter((self.log_weight.detach()[self.group] + self.log_scale).clone())
+        twin.log_scale = torch.zeros_like(self.log_scale)
         return twin
+
+    def rescale(self, factor: float) -> None:
+        """Multiplies every weight by `factor`, in place."""
+        with torch.no_grad():
+            self.log_weight.add_(math.log(factor))
+            if self.free_flat.numel():
+                self.free_weight.mul_(factor)
 
     def matrix(self) -> Tensor:
         """[N, N]; row = presynaptic."""
@@ -74,25 +88,27 @@ class ChemicalSynapses(nn.Module):
 class GapJunctions(nn.Module):
     """One positive conductance a pair, g = exp(log_conductance); the current into i is sum_j g_ij (x_j - x_i).
 
-    All pairs start equal at the neuron model's `initial_log_conductance`, or lower where a cell with many partners
-    would otherwise come near the limit of an explicit step (`LARGEST_GAP_SUM` of it; a model that integrates gap
-    currents implicitly has `input_gain` 0 and no limit). Self-gaps carry no current and are dropped.
+    Pairs start at ln g = `log_conductances` [G], or all lower by as much as brings the cell with the most below the
+    limit of an explicit step (`LARGEST_GAP_SUM` of it; a model that integrates gap currents implicitly has
+    `input_gain` 0 and no limit). Self-gaps carry no current and are dropped.
     """
 
     pre: Tensor
     post: Tensor
 
-    def __init__(self, worm: Connectome, initial_log_conductance: float, input_gain: float):
+    def __init__(self, worm: Connectome, log_conductances: np.ndarray, input_gain: float):
         super().__init__()
         edges = worm.electrical_edges
         keep = edges.pre != edges.post
         self.cells = len(worm)
         self.register_buffer("pre", torch.from_numpy(edges.pre[keep].astype(np.int64)), persistent=False)
         self.register_buffer("post", torch.from_numpy(edges.post[keep].astype(np.int64)), persistent=False)
-        partners = np.bincount(np.concatenate([edges.pre[keep], edges.post[keep]]), minlength=1).max()
-        load = max(int(partners), 1) * input_gain
-        start = min(initial_log_conductance, math.log(LARGEST_GAP_SUM / load)) if load else initial_log_conductance
-        self.log_conductance = nn.Parameter(torch.full((int(keep.sum()),), start))
+        start = log_conductances[keep]
+        ends = np.concatenate([edges.pre[keep], edges.post[keep]])
+        load = input_gain * np.bincount(ends, np.exp(np.tile(start, 2)), minlength=1).max()
+        if load > LARGEST_GAP_SUM:
+            start = start - math.log(load / LARGEST_GAP_SUM)
+        self.log_conductance = nn.Parameter(torch.from_numpy(start.astype(np.float32)))
 
     def matrix(self) -> Tensor:
         """Symmetric [N, N] with a zero diagonal."""
@@ -105,6 +121,26 @@ class GapJunctions(nn.Module):
 def gap_current(potential: Tensor, conductance: Tensor) -> Tensor:
     """[batch, N]: sum_j g_ij (x_j - x_i). Over the network it sums to zero."""
     return potential @ conductance - potential * conductance.sum(-1)
+
+
+def _groups(worm: Connectome, sign: np.ndarray, signed: np.ndarray, share: str) -> np.ndarray:
+    """The parameter that each signed edge has, int64 [signed edges]."""
+    inhibitory = (sign[signed] < 0).astype(np.int64)
+    if share == "edge":
+        return np.arange(len(inhibitory))
+    if share == "sign":
+        return inhibitory
+    classes = worm.cells["cell_class"]
+    nameless = np.flatnonzero(classes == "")
+    if len(nameless):
+        raise NetworkError(
+            f'share="class" needs a class of every cell, and {one_line(worm.names[nameless[0]])!r} (with '
+            f'{len(nameless) - 1} more) has none; give cell_class, or share "edge" or "sign"'
+        )
+    number = np.unique(classes.astype(str), return_inverse=True)[1].astype(np.int64)
+    edges = worm.chemical_edges
+    pair = (number[edges.pre[signed]] * (number.max() + 1) + number[edges.post[signed]]) * 2 + inhibitory
+    return np.unique(pair, return_inverse=True)[1].astype(np.int64)
 
 
 def _resolve_unknown(sign: np.ndarray, unknown_sign: str | None) -> tuple[np.ndarray, np.ndarray]:

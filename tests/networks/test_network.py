@@ -266,7 +266,7 @@ def test_a_synapse_with_a_delay_is_felt_that_many_ticks_later_and_a_gap_junction
         state = net.initial_state(1, effective)
         for _ in range(12):
             state = net.tick(drive, state, effective)
-            felt.append(float(cells_of(state).potential[0, 1]) != 0)
+            felt.append(cells_of(state).potential[0, 1].item() != 0)
         first_felt[delay] = felt.index(True)
         assert net(torch.ones(1, 1))[0].shape == (1, 1)
     assert first_felt[2] - first_felt[1] == 1
