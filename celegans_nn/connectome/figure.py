@@ -130,7 +130,7 @@ def _places(worm: Connectome) -> Layout | None:
         return None
     places = layout(worm)
     known = np.isfinite(np.asarray(worm.cells["y"], dtype=float)).any()
-    return places if known or len(places.rows) > 3 else None
+    return places if len(places.rows) >= (3 if known else 4) else None
 
 
 def _title(worm: Connectome) -> str:

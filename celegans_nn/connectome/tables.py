@@ -75,7 +75,11 @@ def connectome_from_tables(
     first_line: int | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Connectome:
-    """A Connectome from a table of edges and, if there is one, a table of cells.
+    """A Connectome from a table of edges and, if there is one, a table of cells: any animal's.
+
+    Needed are who synapses on whom and whether by chemical synapse or gap junction. Cell classes, roles, positions,
+    transmitters and signs are optional: what needs one of them says so in an error (`build` asks what becomes of
+    edges of unknown sign, null models by class or distance refuse), and all else works.
 
     Parameters
     ----------
@@ -89,7 +93,8 @@ def connectome_from_tables(
         other), `neuron` (true or false; where missing, every cell but muscles and others), `transmitter`,
         `x`, `y`, `z`. Without this table the cells are those of the edges, in alphabetical order.
     columns
-        Our name to yours, for tables with other headings: `{"pre": "from", "post": "to"}`.
+        Our name to yours, for edge tables with other headings: `{"pre": "from", "post": "to"}`. Columns of edges
+        only; rename those of `neurons` with `DataFrame.rename`.
     source, neurons_source, first_line
         How errors name the tables, and the line of the first row where they come from a file.
     provenance
@@ -99,6 +104,13 @@ def connectome_from_tables(
     ------
     ConnectomeError
         One line naming table, row, value and remedy.
+
+    >>> table = pd.DataFrame({"source": ["Mi1", "L1"], "target": ["T4a", "Mi1"], "n_syn": [120, 92],
+    ...                       "type": "chemical"})
+    >>> fly = connectome_from_tables(
+    ...     table, columns={"pre": "source", "post": "target", "kind": "type", "weight": "n_syn"})
+    >>> fly.names, fly.chemical["weight"].tolist()
+    (('L1', 'Mi1', 'T4a'), [92.0, 120.0])
     """
     columns = dict(columns or {})
     for key in columns:
