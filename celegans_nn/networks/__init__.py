@@ -4,6 +4,7 @@ from celegans_nn.networks.baselines import BASELINES, baseline, count_parameters
 from celegans_nn.networks.build import build, check_gap_step, ticks_to_reach
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
+from celegans_nn.networks.saving import load_network, save_network
 
 __all__ = [
     "BASELINES",
@@ -14,5 +15,7 @@ __all__ = [
     "check_gap_step",
     "count_parameters",
     "default_interface",
+    "load_network",
+    "save_network",
     "ticks_to_reach",
 ]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
-from celegans_nn.rewiring import rewire
+from celegans_nn.rewiring import rewire, shuffle_interface
+from celegans_nn.rewiring.control import INTERFACE_SHUFFLE
 from celegans_nn.studies.spec import NetworkSpec, TaskSpec, Trial, canonical_json
 from celegans_nn.studies.store import trial_path
 
@@ -23,7 +24,8 @@ S22_PRETRAINING_STEPS = 200_000_000
 
 WIRING_COLUMNS = (
     "source", "circuit", "muscles", "polarity", "control", "control_seed", "scope", "neuron", "unknown_sign",
-    "gap_junctions", "ticks", "dt_ms", "encoder", "decoder", "hidden", "share",
+    "gap_junctions", "ticks", "dt_ms", "delay", "preset", "encoder", "decoder", "hidden", "weights",
+    "spectral_radius", "share",
 )  # fmt: skip
 
 
@@ -45,8 +47,8 @@ def run_trial(
     With a `folder` the trained weights go to trials/<hash>.safetensors there. `progress(done, total)` is
     called in units of cost.
     """
+    from celegans_nn.networks.saving import save_weights
     from celegans_nn.training import train
-    from celegans_nn.training.checkpoint import save_weights
 
     task = make_trial_task(trial.task)
     net = make_network(trial.network, task, trial.seed)
@@ -65,7 +67,7 @@ def run_trial(
 def trained_network(trial: Trial, folder: Path) -> nn.Module:
     """The network that a finished trial left in a results folder, with its trained weights."""
     from celegans_nn.networks import Network
-    from celegans_nn.training.checkpoint import load_weights
+    from celegans_nn.networks.saving import load_weights
 
     net = make_network(trial.network, make_trial_task(trial.task), trial.seed)
     if trial.task.method.endswith("ga") and isinstance(net, Network):
@@ -90,14 +92,17 @@ def make_network(spec: NetworkSpec, task: Any, seed: int) -> nn.Module:
         return baseline(spec.baseline, like=make_network(spec.like, task, seed), seed=seed)  # type: ignore[arg-type]
     worm = wirings(spec)[1]
     interface = default_interface(worm, task.observations, task.actions, spec.encoder, spec.decoder, spec.hidden)
+    if spec.control == INTERFACE_SHUFFLE:
+        interface = shuffle_interface(worm, interface, seed=spec.control_seed)
     return build(
         worm, spec.neuron, interface, unknown_sign=spec.unknown_sign, gap_junctions=spec.gap_junctions,
-        share=spec.share, ticks=spec.ticks, dt_ms=spec.dt_ms, seed=seed,
+        weights=spec.weights, spectral_radius=spec.spectral_radius, share=spec.share, ticks=spec.ticks,
+        dt_ms=spec.dt_ms, delay=spec.delay, preset=spec.preset, seed=seed,
     )  # fmt: skip
 
 
 def wirings(spec: NetworkSpec) -> tuple[Connectome, Connectome]:
-    """(the worm's wiring, the wiring that this network has): equal unless the spec names a control."""
+    """(the worm's wiring, the wiring that this network has): equal unless the spec names a control that rewires."""
     return _wirings(canonical_json(spec.definition()))
 
 
@@ -106,9 +111,10 @@ def _wirings(definition: str) -> tuple[Connectome, Connectome]:
     spec = NetworkSpec.from_definition(json.loads(definition))
     circuit = None if spec.circuit == "all" else spec.circuit
     worm = load_connectome(spec.source, circuit=circuit, muscles=spec.muscles, polarity=spec.polarity)
-    if spec.control == "none":
+    if spec.control in ("none", INTERFACE_SHUFFLE):
         return worm, worm
-    return worm, rewire(worm, spec.control, seed=spec.control_seed, scope=spec.scope, initial_weights="shared")
+    initial = "shared" if spec.weights == "shared" else "table"
+    return worm, rewire(worm, spec.control, seed=spec.control_seed, scope=spec.scope, initial_weights=initial)
 
 
 def _row(trial: Trial, task: Any, result: Any) -> dict[str, Any]:

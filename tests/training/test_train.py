@@ -8,12 +8,12 @@ import torch
 
 from celegans_nn.errors import NetworkError, TrainingError
 from celegans_nn.networks import BASELINES, baseline, build, count_parameters
+from celegans_nn.networks.saving import load_weights, save_weights
 from celegans_nn.neurons import MODELS
 from celegans_nn.tasks import make_task
 from celegans_nn.training import evolution_strategies as es
 from celegans_nn.training import genetic as ga
 from celegans_nn.training import train
-from celegans_nn.training.checkpoint import load_weights, save_weights
 from celegans_nn.training.vector import Layout
 from tests.worms import random_worm
 
