@@ -69,6 +69,3 @@ SCALES: dict[str, Callable[[np.ndarray, np.ndarray | None, int], np.ndarray]] = 
     "rank": _by_rank,
 }
 """Each choice of initial weights: (weights, signs or None, seed) -> what to add to the shared ln |w|."""
-
-TABLE_MATTERS = {"shared": "shared", "synapse_count": "table", "rank": "table"}
-"""What `celegans_nn.rewire` calls these choices, to refuse a control that the network could not tell apart."""

@@ -20,17 +20,9 @@ def refuse_void(null: str, initial_weights: str) -> None:
         raise RewiringError(
             f"unknown initial weights {one_line(initial_weights)!r}; {nearest(initial_weights, INITIAL_WEIGHTS)}"
         )
-    reason = why_void(null, initial_weights)
-    if reason is not None:
-        raise RewiringError(f"{null} {reason}")
-
-
-def why_void(null: str, initial_weights: str) -> str | None:
-    """What makes a null model void under these initial weights, and the remedy; None if nothing does."""
     same = EQUAL_UNDER_SHARED_WEIGHTS.get(null)
-    if initial_weights != "shared" or same is None:
-        return None
-    return (
-        "is void under shared initial weights: the table's weights play no part in the network, so it "
-        f"equals {same}; start from the table's weights or choose another null model"
-    )
+    if initial_weights == "shared" and same is not None:
+        raise RewiringError(
+            f"{null} is void under shared initial weights: the table's weights play no part in the network, so it "
+            f"equals {same}; start from the table's weights or choose another null model"
+        )

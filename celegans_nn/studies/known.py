@@ -27,16 +27,9 @@ def polarities() -> Sequence[str]:
 
 
 def controls() -> Sequence[str]:
-    from celegans_nn.rewiring import NULLS
+    from celegans_nn.rewiring.control import INTERFACE_SHUFFLE, NULLS
 
-    return ("none", *NULLS)
-
-
-def void_control(control: str) -> str | None:
-    """Why this control would tell nothing: every network of a study starts from shared weights."""
-    from celegans_nn.rewiring.void import why_void
-
-    return why_void(control, "shared")
+    return ("none", *NULLS, INTERFACE_SHUFFLE)
 
 
 def scopes() -> Sequence[str]:
@@ -61,6 +54,12 @@ def coders() -> Sequence[str]:
     from celegans_nn.networks.interface import KINDS
 
     return tuple(KINDS)
+
+
+def initial_weights() -> Sequence[str]:
+    from celegans_nn.networks.initial import SCALES
+
+    return tuple(SCALES)
 
 
 def sharing() -> Sequence[str]:
@@ -113,6 +112,7 @@ NETWORK_NAMES: dict[str, Callable[[], Sequence[str]]] = {
     "unknown_sign": unknown_signs,
     "encoder": coders,
     "decoder": coders,
+    "weights": initial_weights,
     "share": sharing,
 }
 """Which key of a network takes which names."""

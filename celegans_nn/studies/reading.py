@@ -24,6 +24,7 @@ MOST_TICKS = 100_000
 _KINDS: dict[type, str] = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 _NETWORK_TYPES: dict[str, type] = {
     "muscles": bool, "gap_junctions": bool, "control_seeds": int, "ticks": int, "hidden": int, "dt_ms": float,
+    "delay": int, "spectral_radius": float,
 }  # fmt: skip
 
 
@@ -194,14 +195,12 @@ def _check_network_value(place: Place, key: str, value: Any) -> None:
     place.checked(key, value, kind)
     if kind is str and key in known.NETWORK_NAMES:
         place.named(key, value, known.NETWORK_NAMES[key]())
-    if key == "control" and (void := known.void_control(value)) is not None:
-        place.wrong(key, value, void)
-    if key in ("ticks", "hidden") and not 1 <= value <= MOST_TICKS:
+    if key in ("ticks", "hidden", "delay") and not 1 <= value <= MOST_TICKS:
         place.wrong(key, value, f"must be from 1 to {MOST_TICKS:,}")
     if key == "control_seeds" and value < 0:
         place.wrong(key, value, "a seed is 0 or above")
-    if key == "dt_ms" and not 0 < value < float("inf"):
-        place.wrong(key, value, "must be above 0 (milliseconds)")
+    if key in ("dt_ms", "spectral_radius") and not 0 < value < float("inf"):
+        place.wrong(key, value, "must be above 0" + (" (milliseconds)" if key == "dt_ms" else ""))
 
 
 def _filled(place: Place, label: str, network: NetworkSpec) -> str:

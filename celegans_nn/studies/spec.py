@@ -37,11 +37,19 @@ class NetworkSpec:
     """Network steps a control step."""
     dt_ms: float = 1.0
     """What a tick means to a model with units, ms."""
+    delay: int = 1
+    """Ticks that a chemical synapse takes."""
+    preset: str | None = None
+    """A named set of the neuron model's constants; its own ones if none is named."""
     encoder: str = "mlp"
     """Observations to input cells: "mlp" is Schmidgall et al. 2022's non-linear one, or "linear"."""
     decoder: str = "mlp"
     hidden: int = 16
     """Hidden units of a non-linear encoder and decoder each."""
+    weights: str = "shared"
+    """Where synapses start: "shared", "synapse_count" or "rank"."""
+    spectral_radius: float | None = None
+    """If given, the chemical weights are multiplied at the start to have it."""
     share: str = "auto"
     """"sign": one weight for all excitatory and one for all inhibitory synapses; "edge": each its own; "auto":
     "sign" where training begins with evolution strategies, as Schmidgall et al. 2022, else "edge"."""
@@ -58,6 +66,8 @@ class NetworkSpec:
         left_out = {"label", "baseline", "like"}
         if self.control == "none":
             left_out |= {"control_seed", "scope"}
+        if self.control == "interface_shuffle":
+            left_out |= {"scope"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     @classmethod

@@ -67,7 +67,8 @@ BASE = Trial(NetworkSpec("a", source="haspel2012"), TaskSpec("t", "swimmer6", "e
 OTHER_VALUES = {
     "source": "cook2019_male", "circuit": "vnc75", "muscles": False, "polarity": "haspel2012", "control": "degree",
     "neuron": "lif", "unknown_sign": "drop", "gap_junctions": True, "ticks": 9, "dt_ms": 0.5, "encoder": "linear",
-    "decoder": "linear", "hidden": 3, "share": "edge",
+    "decoder": "linear", "hidden": 3, "share": "edge", "weights": "rank", "spectral_radius": 0.9, "delay": 2,
+    "preset": "s22",
 }  # fmt: skip
 
 

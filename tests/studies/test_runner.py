@@ -10,11 +10,13 @@ import time
 
 import pandas as pd
 import pytest
+import torch
 
 from celegans_nn.errors import SpecError
 from celegans_nn.studies import load_results, load_study, machine, pool, resume_study, run_study, runner
+from celegans_nn.studies.spec import shared_for
 from celegans_nn.studies.store import is_finished, read_record
-from celegans_nn.studies.trial import run_trial, trained_network
+from celegans_nn.studies.trial import make_network, make_trial_task, run_trial, trained_network
 
 TABLES = ("results.csv", "curves.csv")
 
@@ -206,3 +208,52 @@ def test_results_of_other_code_are_kept_and_said_to_be_so(finished, tiny, tmp_pa
     run_study(tiny, out=folder, workers=1)
     assert "15 of them by another state of the code" in capsys.readouterr().err
     assert (folder / "results.csv").read_bytes() == (finished / "results.csv").read_bytes()
+
+
+NETWORK = """
+name = "nulls"
+[[networks]]
+label = "net"
+source = "cook2019"
+neuron = "rate"
+CHANGED
+[[tasks]]
+name = "digits"
+method = "bptt"
+budget = 64
+"""
+
+
+@pytest.mark.parametrize(
+    ("changed", "part"),
+    [
+        ('control = "weight_shuffle"', "void under shared initial weights"),
+        ('source = "haspel2012"\ncontrol = "boundary"', "boundary is void"),
+        ('source = "haspel2012"\ncontrol = "interface_shuffle"', "void"),
+        ('source = "haspel2012"\ncontrol = "lattice"', "no position"),
+        ('preset = "s23"', "has no preset 's23'"),
+    ],
+)
+def test_a_control_that_cannot_be_or_would_be_void_is_refused_before_anything_is_written(
+    write_spec, tmp_path, changed, part
+):
+    text = NETWORK.replace("CHANGED", changed)
+    if "source" in changed:
+        text = text.replace('source = "cook2019"\n', "")
+    with pytest.raises(SpecError, match=part):
+        run_study(write_spec(text), out=tmp_path / "out", workers=1)
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_by_count_make_a_shuffle_of_weights_another_network_and_inputs_can_be_shuffled(write_spec):
+    study = load_study(
+        write_spec(NETWORK.replace("CHANGED", 'weights = "synapse_count"\ncontrol = ["none", "weight_shuffle", '
+                                   '"interface_shuffle"]').replace('label = "net"', 'label = "{control}"'))
+    )  # fmt: skip
+    task = make_trial_task(study.tasks[0])
+    nets = {n.control: make_network(shared_for(n, "bptt"), task, 0) for n in study.networks}
+    matrices = {name: net.chemical.matrix() for name, net in nets.items()}
+    assert not torch.equal(matrices["none"], matrices["weight_shuffle"])
+    assert torch.equal(matrices["none"], matrices["interface_shuffle"])
+    ends = {name: (set(net.interface.input_cells), set(net.interface.output_cells)) for name, net in nets.items()}
+    assert ends["none"] == ends["weight_shuffle"] != ends["interface_shuffle"]
