@@ -9,16 +9,24 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
+from celegans_nn.rewiring.triads import MUTUAL, Partners, Triangles, partners, triangles
+
+LARGEST_DENSE = 500
+"""Cells of a strong component whose eigenvalues are all found, by LAPACK (0.15 s); of larger ones the largest alone."""
+EIGENVALUE_TOLERANCE = 1e-8
+"""Relative tolerance of ARPACK's eigenvalues."""
 
 
 def links(worm: Connectome) -> sparse.csr_array:
     """A as a sparse float64 matrix [N, N]."""
-    e = worm.chemical_edges
-    apart = e.pre != e.post
-    return sparse.csr_array(
-        (np.ones(apart.sum()), (e.pre[apart], e.post[apart])), shape=(len(worm), len(worm)), dtype=np.float64
-    )
+    return _links(worm.chemical_edges, len(worm))
+
+
+def _links(edges: ChemicalEdges | ElectricalEdges, cells: int) -> sparse.csr_array:
+    pre, post = edges.pre, edges.post
+    apart = pre != post
+    return sparse.csr_array((np.ones(apart.sum()), (pre[apart], post[apart])), shape=(cells, cells), dtype=np.float64)
 
 
 def degrees(worm: Connectome, sign: int | None = None, weighted: bool = False) -> tuple[np.ndarray, np.ndarray]:
@@ -48,47 +56,87 @@ def reciprocity(worm: Connectome) -> float:
 
 
 def clustering(worm: Connectome) -> float:
-    """Mean directed clustering coefficient (Fagiolo 2007, eq. 8), unweighted; 0 for a cell without a triple.
+    """Mean directed clustering coefficient (Fagiolo 2007, eq. 8), unweighted; 0 for a cell without a triple."""
+    graph = partners(worm.chemical_edges, len(worm))
+    return clustering_of(graph, triangles(graph))
 
-    C_i = ((A + A^T)^3)_ii / (2 (d_i (d_i - 1) - 2 m_i)), d in- plus out-degree, m mutual partners.
+
+def gap_clustering(worm: Connectome) -> float:
+    """Mean clustering coefficient of the gap junctions (Watts & Strogatz 1998), unweighted; 0 without a triple."""
+    graph = partners(worm.electrical_edges, len(worm))
+    return clustering_of(graph, triangles(graph))
+
+
+def clustering_of(graph: Partners, closed: Triangles) -> float:
+    """C_i = ((A + A^T)^3)_ii / (2 (d_i (d_i - 1) - 2 m_i)), the mean over i; d in- plus out-degree, m mutual partners.
+
+    The numerator is 2 `closed.of_cell`. Where all pairs are mutual this is the undirected coefficient.
     """
-    a = links(worm)
-    both = a + a.T
-    triangles = (both @ both).multiply(both.T).sum(axis=1)
-    degree = both.sum(axis=1)
-    mutual = a.multiply(a.T).sum(axis=1)
-    triples = 2 * (degree * (degree - 1) - 2 * mutual)
-    return float(np.divide(triangles, triples, out=np.zeros(len(worm)), where=triples > 0).mean())
+    cells = len(graph.first) - 1
+    of = np.repeat(np.arange(cells), np.diff(graph.first))
+    mutual = np.bincount(of[graph.link == MUTUAL], minlength=cells)
+    degree = np.diff(graph.first) + mutual
+    triples = degree * (degree - 1) - 2 * mutual
+    return float(np.divide(closed.of_cell, triples, out=np.zeros(cells), where=triples > 0).mean())
 
 
-def largest_strong_component(worm: Connectome) -> int:
-    """Cells of the largest set in which each reaches each."""
-    _, component = csgraph.connected_components(links(worm), directed=True, connection="strong")
-    return int(np.bincount(component).max())
+def component_sizes(worm: Connectome, connection: str) -> np.ndarray:
+    """Sizes of the components, descending, int64; `connection` is "strong", "weak" (chemical) or "gap"."""
+    gaps = connection == "gap"
+    graph = _links(worm.electrical_edges if gaps else worm.chemical_edges, len(worm))
+    _, component = csgraph.connected_components(graph, connection="weak" if gaps else connection)
+    return np.sort(np.bincount(component))[::-1]
+
+
+def soma_distance(worm: Connectome, edges: ChemicalEdges | ElectricalEdges) -> float:
+    """Sum over the edges of the distance between their two cells, um; NaN if no edge has both positions.
+
+    Edges with a cell of unknown position are left out. The path of a neurite is longer than this.
+    """
+    place = np.stack([worm.cells[axis] for axis in "xyz"], axis=1).astype(np.float64)
+    length = np.linalg.norm(place[edges.pre] - place[edges.post], axis=1)
+    known = np.isfinite(length)
+    return float(length[known].sum()) if known.any() else np.nan
 
 
 def spectral_radius(worm: Connectome, values: str) -> float:
     """Largest absolute eigenvalue of the chemical weights ("weight") or signed weights ("signed"), self-loops too.
 
     Found in each strong component by itself: across them the matrix is triangular and adds no eigenvalue, while
-    the eigenvalues of a long feedforward chain, all 0, come out of LAPACK as far off as 1e-2.
+    the eigenvalues of a long feedforward chain, all 0, come out of LAPACK as far off as 1e-2. Components of more
+    than `LARGEST_DENSE` cells: by ARPACK, to `EIGENVALUE_TOLERANCE`; NaN where it does not converge.
     """
+    e = worm.chemical_edges
+    amount = e.weight if values == "weight" else e.sign * e.weight
     _, component = csgraph.connected_components(links(worm), directed=True, connection="strong")
-    matrix = worm.adjacency("chemical", values)
-    radius = float(np.abs(np.diagonal(matrix)).max())
-    for c in np.flatnonzero(np.bincount(component) > 1):
-        cells = np.flatnonzero(component == c)
-        radius = max(radius, float(np.abs(np.linalg.eigvals(matrix[np.ix_(cells, cells)])).max()))
+    cells = np.bincount(component)
+    start = np.cumsum(cells) - cells
+    place = np.empty(len(worm), dtype=np.int64)
+    place[np.argsort(component, kind="stable")] = np.arange(len(worm))
+    place -= start[component]
+    inside = np.flatnonzero(component[e.pre] == component[e.post])
+    inside = inside[np.argsort(component[e.pre[inside]], kind="stable")]
+    of = component[e.pre[inside]]
+    first = np.searchsorted(of, np.arange(len(cells) + 1))
+    radius = float(np.abs(amount[e.pre == e.post]).max(initial=0.0))
+    for c in np.flatnonzero(cells > 1):
+        edges = inside[first[c] : first[c + 1]]
+        shape = (int(cells[c]), int(cells[c]))
+        matrix = sparse.csr_array((amount[edges], (place[e.pre[edges]], place[e.post[edges]])), shape=shape)
+        radius = float(np.maximum(radius, _largest_eigenvalue(matrix)))  # maximum, not max: NaN stays NaN
     return radius
 
 
-def paths(worm: Connectome, inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Shortest chemical paths in edges from each input to each output cell, float64 [pairs]; inf if there is none.
+def _largest_eigenvalue(matrix: sparse.csr_array) -> float:
+    if matrix.shape[0] <= LARGEST_DENSE:
+        return float(np.abs(np.linalg.eigvals(matrix.toarray())).max())
+    from scipy.sparse.linalg import ArpackNoConvergence, eigs
 
-    A cell that is both an input and an output is no pair with itself.
-    """
-    if not len(inputs) or not len(outputs):
-        return np.zeros(0)
-    steps = csgraph.shortest_path(links(worm), method="D", unweighted=True, indices=inputs)
-    between = steps[:, outputs]
-    return between[np.not_equal.outer(inputs, outputs)]
+    start = 0.5 + np.random.default_rng(0).random(matrix.shape[0])  # fixed: the same matrix, the same bits
+    try:
+        largest = eigs(
+            matrix, k=6, ncv=60, v0=start, tol=EIGENVALUE_TOLERANCE, maxiter=500, return_eigenvectors=False
+        )  # fmt: skip
+    except ArpackNoConvergence:
+        return np.nan
+    return float(np.abs(largest).max())

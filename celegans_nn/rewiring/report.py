@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from celegans_nn.connectome.connectome import CELL_COLUMNS, Connectome
 from celegans_nn.errors import RewiringError, nearest, one_line
-from celegans_nn.rewiring import measures
 from celegans_nn.rewiring.edges import MUSCLE, NEURON, cell_kinds, end_cells
-from celegans_nn.rewiring.statistics import SILENT, cell_signs
+from celegans_nn.rewiring.profile import EACH_CELL, MULTISET, SCALAR, Measured, Profile, profile
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 EXACTLY, CHANGED, NO_PROPERTY = "kept exactly", "changed", ""
+CELLS = "cells and their attributes"
 TOLERANCE = 0.05
 """Largest relative difference that still counts as kept; the margin that `strength` must hold."""
 ROUNDING = 1e-9
 """Sums of the same weights in another order differ by rounding: below this relative difference is exact."""
-SIGNS = {"excitatory": 1, "inhibitory": -1, "unknown": 0}
+OVERLAPS: dict[str, tuple[str, tuple[int, int] | None]] = {
+    "chemical edges in common": ("chemical_edges", None),
+    "neuron-to-neuron edges in common": ("chemical_edges", (NEURON, NEURON)),
+    "neuron-to-muscle edges in common": ("chemical_edges", (NEURON, MUSCLE)),
+    "gap junctions in common": ("electrical_edges", None),
+    "gap junctions between neurons in common": ("electrical_edges", (NEURON, NEURON)),
+}
+"""Measures of the pair of graphs: the kind of edges, and of which kinds of cells."""
+MOVES = {"attempted": "moves attempted", "accepted": "moves accepted", "movable": "edges moved"}
+"""Measures of how the control was made, by their key in its provenance."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +47,18 @@ class Row:
     """Control less original; for a measure of every cell or a multiset, the largest absolute difference."""
     verdict: str
     """"kept exactly", "kept within x %" (x at most 5), "changed", or "" where there is nothing to keep."""
+    shape: str = SCALAR
+    """"scalar", "each cell" or "multiset": what the verdict holds for."""
 
 
 @dataclass(frozen=True)
 class PreservationReport:
-    """What `compare` found: print it, or take `frame()`."""
+    """What `compare` found: print it, take `frame()`, or see `figure()`."""
 
     title: str
     rows: tuple[Row, ...]
+    profiles: tuple[Profile, Profile] = field(repr=False, compare=False)
+    """Every measure of the original and of the control, in full."""
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -65,17 +79,19 @@ class PreservationReport:
         """A row a measure; columns measure, original, control, difference, verdict."""
         import pandas as pd
 
-        return pd.DataFrame([vars(row) for row in self.rows])
+        heads = ["measure", "original", "control", "difference", "verdict"]
+        return pd.DataFrame([vars(row) for row in self.rows], columns=heads)
+
+    def figure(self) -> Figure:
+        """What was kept and what changed at a glance: measures, degrees and triads of both."""
+        from celegans_nn.rewiring.figures import draw_report
+
+        return draw_report(self)
 
     def __str__(self) -> str:
         heads = ("measure", "original", "control", "difference", "verdict")
-        cells = [(r.measure, *map(_number, (r.original, r.control, r.difference)), r.verdict) for r in self.rows]
-        width = [max(len(line[k]) for line in (heads, *cells)) for k in range(len(heads))]
-        lines = []
-        for line in (heads, tuple("-" * w for w in width), *cells):
-            numbers = "  ".join(text.rjust(w) for text, w in zip(line[1:4], width[1:4], strict=True))
-            lines.append(f"{line[0]:<{width[0]}}  {numbers}  {line[4]}".rstrip())
-        return "\n".join([self.title, *lines])
+        cells = [(r.measure, *map(number, (r.original, r.control, r.difference)), r.verdict) for r in self.rows]
+        return "\n".join([self.title, *aligned(heads, cells, left=(0, 4))])
 
 
 def compare(
@@ -97,39 +113,83 @@ def compare(
     >>> report.kept("in-degree"), report["out-degree"].verdict
     (True, 'kept exactly')
     """
-    if original.names != control.names:
-        raise RewiringError(
-            f"compare: the control's {len(control)} cells are not the original's {len(original)} in the same order; "
-            "give a control made from this connectome, or cut both with subset()"
-        )
+    check_same_cells("compare", original, control)
     ends = end_cells(original, inputs, outputs)
-    rows = (
+    of_original, of_control = profile(original, *ends), profile(control, *ends)
+    rows = rows_of(original, control, of_original, of_control)
+    return PreservationReport(_title(original, control), rows, (of_original, of_control))
+
+
+def rows_of(original: Connectome, control: Connectome, of_original: Profile, of_control: Profile) -> tuple[Row, ...]:
+    """A report's rows from the two wirings and their profiles."""
+    return (
         *_cell_rows(original, control),
-        *_count_rows(original, control),
-        *_degree_rows(original, control),
-        *_graph_rows(original, control),
-        *_path_rows(original, control, *ends),
+        *(judge(measure, of_original[measure], of_control[measure]) for measure in of_original),
         *_overlap_rows(original, control),
         *_move_rows(control),
     )
-    return PreservationReport(_title(original, control), rows)
+
+
+def check_same_cells(what: str, original: Connectome, control: Connectome) -> None:
+    """RewiringError unless both are connectomes of the same cells in the same order."""
+    for name, worm in (("original", original), ("control", control)):
+        if not isinstance(worm, Connectome):
+            raise RewiringError(f"{what}: the {name} is {one_line(worm)!r}; give a Connectome")
+    if original.names != control.names:
+        raise RewiringError(
+            f"{what}: the control's {len(control)} cells are not the original's {len(original)} in the same order; "
+            "give a control made from this connectome, or cut both with subset()"
+        )
+
+
+def rewired_record(worm: Connectome) -> dict[str, Any]:
+    """How the control was made, from its provenance; empty if that does not say."""
+    record = worm.provenance.get("rewired")
+    return record if isinstance(record, dict) else {}
+
+
+def source_of(worm: Connectome) -> str:
+    """Where the wiring comes from and which circuit of it, as far as its provenance says."""
+    provenance = worm.provenance
+    return " ".join(one_line(provenance[key]) for key in ("source", "circuit") if provenance.get(key))
 
 
 def _title(original: Connectome, control: Connectome) -> str:
-    record = control.provenance.get("rewired")
-    source = one_line(original.provenance.get("source", ""))
+    record = rewired_record(control)
+    source = source_of(original)
     if not record:
         return f"{source}: two connectomes compared".lstrip(": ")
-    return f"{source}, null {record['null']}, seed {record['seed']}, scope {record['scope']}".lstrip(", ")
+    made = [f"{key} {one_line(record[key])}" for key in ("null", "seed", "scope") if key in record]
+    return ", ".join(filter(None, [source, *made]))
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A value of a table; "-" where it is not defined."""
     if np.isnan(value):
         return "-"
     return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e12 else f"{value:.4g}"
 
 
+def aligned(heads: tuple[str, ...], cells: list[tuple[str, ...]], left: tuple[int, ...]) -> list[str]:
+    """Lines of a table with its heads and a rule; columns at the places `left` begin together, the others end so."""
+    width = [max(len(line[k]) for line in (heads, *cells)) for k in range(len(heads))]
+    lines = []
+    for line in (heads, tuple("-" * w for w in width), *cells):
+        texts = [
+            text.ljust(w) if k in left else text.rjust(w) for k, (text, w) in enumerate(zip(line, width, strict=True))
+        ]
+        lines.append("  ".join(texts).rstrip())
+    return lines
+
+
 # -- verdicts --------------------------------------------------------------------------------------------------
+
+
+def judge(measure: str, original: Measured, control: Measured) -> Row:
+    """The row of one measure of both."""
+    if original.shape == SCALAR:
+        return _scalar(measure, float(original.values[0]), float(control.values[0]))
+    return {EACH_CELL: _each_cell, MULTISET: _multiset}[original.shape](measure, original.values, control.values)
 
 
 def _verdict(relative: float) -> str:
@@ -139,118 +199,52 @@ def _verdict(relative: float) -> str:
     return f"kept within {100 * relative:.2g} %" if relative <= TOLERANCE else CHANGED
 
 
-def _row(measure: str, original: float, control: float, difference: float, relative: float) -> Row:
-    verdict = _verdict(relative)
-    return Row(measure, float(original), float(control), 0.0 if verdict == EXACTLY else float(difference), verdict)
-
-
 def _scalar(measure: str, original: float, control: float) -> Row:
     difference = control - original
     if np.isnan(original) and np.isnan(control):
         return Row(measure, original, control, difference, NO_PROPERTY)
-    relative = abs(difference) / abs(original) if original else float(control != 0)
-    return _row(measure, original, control, difference, relative)
+    verdict = _verdict(abs(difference) / abs(original) if original else float(control != 0))
+    return Row(measure, original, control, 0.0 if verdict == EXACTLY else difference, verdict)
 
 
 def _each_cell(measure: str, original: np.ndarray, control: np.ndarray) -> Row:
     """Kept if it is kept in every single cell."""
     difference = np.abs(control - original)
     relative = np.divide(difference, original, out=(difference > 0).astype(float), where=original > 0)
-    return _row(measure, original.mean(), control.mean(), difference.max(), float(relative.max()))
+    verdict = _verdict(float(relative.max()))
+    largest = 0.0 if verdict == EXACTLY else float(difference.max())
+    return Row(measure, float(original.mean()), float(control.mean()), largest, verdict, EACH_CELL)
 
 
 def _multiset(measure: str, original: np.ndarray, control: np.ndarray) -> Row:
     """Kept if both have the same values equally often; the difference is that of the sorted values."""
     mean = [float(values.mean()) if len(values) else np.nan for values in (original, control)]
     if len(original) != len(control):
-        return Row(measure, mean[0], mean[1], np.nan, CHANGED)
+        return Row(measure, mean[0], mean[1], np.nan, CHANGED, MULTISET)
     if not len(original):
-        return Row(measure, np.nan, np.nan, np.nan, NO_PROPERTY)
-    difference = np.abs(np.sort(original) - np.sort(control))
-    return Row(measure, mean[0], mean[1], difference.max(), EXACTLY if not difference.any() else CHANGED)
+        return Row(measure, np.nan, np.nan, np.nan, NO_PROPERTY, MULTISET)
+    difference = float(np.abs(original - control).max())
+    return Row(measure, mean[0], mean[1], difference, CHANGED if difference else EXACTLY, MULTISET)
 
 
-# -- rows ------------------------------------------------------------------------------------------------------
+# -- rows of the pair of graphs --------------------------------------------------------------------------------
 
 
 def _cell_rows(original: Connectome, control: Connectome) -> list[Row]:
     same = all(_same(original.cells[c], control.cells[c]) for c in CELL_COLUMNS)
     n = float(len(original))
-    return [Row("cells and their attributes", n, n, 0.0, EXACTLY if same else CHANGED)]
+    return [Row(CELLS, n, n, 0.0, EXACTLY if same else CHANGED)]
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
-def _count_rows(original: Connectome, control: Connectome) -> list[Row]:
-    both = (original, control)
-    edges = [w.chemical_edges for w in both]
-    gaps = [w.electrical_edges for w in both]
-    rows = [
-        _scalar("chemical edges", *(len(e.pre) for e in edges)),
-        _scalar("gap-junction pairs", *(len(g.pre) for g in gaps)),
-        _scalar("self-loops, chemical", *(int((e.pre == e.post).sum()) for e in edges)),
-        _scalar("self-loops, gap junctions", *(int((g.pre == g.post).sum()) for g in gaps)),
-        _multiset("chemical weights (multiset)", *(e.weight for e in edges)),
-        _multiset("gap-junction weights (multiset)", *(g.weight for g in gaps)),
-    ]
-    for name, sign in SIGNS.items():
-        rows.append(_scalar(f"{name} edges", *(int((e.sign == sign).sum()) for e in edges)))
-    for name, sign in SIGNS.items():
-        rows.append(_multiset(f"{name} weights (multiset)", *(e.weight[e.sign == sign] for e in edges)))
-    signs = [cell_signs(w) for w in both]
-    for name, sign in (*SIGNS.items(), ("", SILENT)):
-        count = [np.nan if s is None else int((s == sign).sum()) for s in signs]
-        rows.append(_scalar(f"{name} cells" if sign != SILENT else "cells without chemical output", *count))
-    return rows
-
-
-def _degree_rows(original: Connectome, control: Connectome) -> list[Row]:
-    both = (original, control)
-    rows = []
-    by_sign: list[tuple[str, int | None, bool]] = [(f"degree, {name}", sign, False) for name, sign in SIGNS.items()]
-    for name, sign, weighted in [("degree", None, False), *by_sign, ("strength", None, True)]:
-        of_original, of_control = (measures.degrees(w, sign, weighted) for w in both)
-        for k, way in enumerate(("in", "out")):
-            rows.append(_each_cell(f"{way}-{name}", of_original[k], of_control[k]))
-    rows.append(_each_cell("gap-junction degree", *(measures.gap_degrees(w) for w in both)))
-    rows.append(_each_cell("gap-junction strength", *(measures.gap_degrees(w, weighted=True) for w in both)))
-    return rows
-
-
-def _graph_rows(original: Connectome, control: Connectome) -> list[Row]:
-    both = (original, control)
-    return [
-        _scalar("reciprocity", *(measures.reciprocity(w) for w in both)),
-        _scalar("clustering", *(measures.clustering(w) for w in both)),
-        _scalar("largest strong component", *(measures.largest_strong_component(w) for w in both)),
-        _scalar("spectral radius, weights", *(measures.spectral_radius(w, "weight") for w in both)),
-        _scalar("spectral radius, signed weights", *(measures.spectral_radius(w, "signed") for w in both)),
-    ]
-
-
-def _path_rows(original: Connectome, control: Connectome, inputs: np.ndarray, outputs: np.ndarray) -> list[Row]:
-    steps = [measures.paths(w, inputs, outputs) for w in (original, control)]
-    reached = [s[np.isfinite(s)] for s in steps]
-    return [
-        _scalar("input-output pairs connected", *(len(r) for r in reached)),
-        _scalar("mean shortest path, input to output", *(r.mean() if len(r) else np.nan for r in reached)),
-        _scalar("longest shortest path, input to output", *(r.max() if len(r) else np.nan for r in reached)),
-    ]
-
-
 def _overlap_rows(original: Connectome, control: Connectome) -> list[Row]:
     """Edges in common as a share of the original's, self-loops aside: a null that moves edges wants these low."""
     kinds = cell_kinds(original)
     rows = []
-    for name, kind, blocks in (
-        ("chemical edges in common", "chemical_edges", None),
-        ("neuron-to-neuron edges in common", "chemical_edges", (NEURON, NEURON)),
-        ("neuron-to-muscle edges in common", "chemical_edges", (NEURON, MUSCLE)),
-        ("gap junctions in common", "electrical_edges", None),
-        ("gap junctions between neurons in common", "electrical_edges", (NEURON, NEURON)),
-    ):
+    for name, (kind, blocks) in OVERLAPS.items():
         sets = []
         for worm in (original, control):
             pre, post = getattr(worm, kind)[:2]
@@ -267,10 +261,16 @@ def _overlap_rows(original: Connectome, control: Connectome) -> list[Row]:
 
 def _move_rows(control: Connectome) -> list[Row]:
     """How the control was made, from its provenance; nothing that could be kept."""
-    record = control.provenance.get("rewired", {})
+    record = rewired_record(control)
     return [
-        Row(f"moves {what}, {kind}", np.nan, float(record[kind][what]), np.nan, NO_PROPERTY)
+        Row(f"{name}, {kind}", np.nan, float(made), np.nan, NO_PROPERTY)
         for kind in ("chemical", "electrical")
-        for what in ("attempted", "accepted")
-        if kind in record
+        for what, name in MOVES.items()
+        if (made := _entry(record, kind, what)) is not None
     ]
+
+
+def _entry(record: dict[str, Any], kind: str, what: str) -> float | None:
+    moves = record.get(kind)
+    made = moves.get(what) if isinstance(moves, dict) else None
+    return made if isinstance(made, int | float) else None

@@ -10,15 +10,17 @@ import pytest
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.errors import RewiringError
-from celegans_nn.rewiring import NULLS, compare, rewire
+from celegans_nn.rewiring import compare, measures, paths, rewire
 from celegans_nn.rewiring.measures import (
     clustering,
+    component_sizes,
+    gap_clustering,
     gap_degrees,
-    largest_strong_component,
-    paths,
     reciprocity,
+    soma_distance,
     spectral_radius,
 )
+from celegans_nn.rewiring.paths import path_lengths
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,7 @@ def worm():
 
 @pytest.fixture(scope="module")
 def reports(worm):
-    return {null: compare(worm, rewire(worm, null, seed=0)) for null in NULLS}
+    return {null: compare(worm, rewire(worm, null, seed=0)) for null in ("density", "statistics", "degree")}
 
 
 def digraph(worm):
@@ -40,12 +42,26 @@ def digraph(worm):
     return g
 
 
+def gap_graph(worm):
+    g = nx.Graph()
+    g.add_nodes_from(range(len(worm)))
+    e = worm.electrical_edges
+    g.add_edges_from((a, b) for a, b in zip(e.pre.tolist(), e.post.tolist(), strict=True) if a != b)
+    return g
+
+
 def test_graph_measures_equal_networkx(worm):
     for w in (worm, rewire(worm, "degree", seed=0), load_connectome("haspel2012")):
-        g = digraph(w)
+        g, gaps = digraph(w), gap_graph(w)
         assert reciprocity(w) == pytest.approx(nx.overall_reciprocity(g), abs=1e-12)
         assert clustering(w) == pytest.approx(nx.average_clustering(g), abs=1e-12)
-        assert largest_strong_component(w) == max(map(len, nx.strongly_connected_components(g)))
+        assert gap_clustering(w) == pytest.approx(nx.average_clustering(gaps), abs=1e-12)
+        for connection, components in (
+            ("strong", nx.strongly_connected_components(g)),
+            ("weak", nx.weakly_connected_components(g)),
+            ("gap", nx.connected_components(gaps)),
+        ):
+            assert component_sizes(w, connection).tolist() == sorted(map(len, components), reverse=True)
 
 
 def test_gap_degrees_equal_networkx_where_a_self_gap_counts_once():
@@ -57,12 +73,43 @@ def test_gap_degrees_equal_networkx_where_a_self_gap_counts_once():
     assert (gap_degrees(worm) - [1, 0, 1]).tolist() == [apart.degree[c] for c in "ABC"]
 
 
-def test_paths_equal_networkx_and_leave_out_a_cell_to_itself(worm):
+def test_path_lengths_equal_networkx_and_leave_out_a_cell_to_itself(worm):
     motor, muscle = (np.flatnonzero(worm.cells["role"] == role) for role in ("motor", "muscle"))
     length = dict(nx.all_pairs_shortest_path_length(digraph(worm)))
     for outputs in (muscle, motor):
-        expected = [length[a].get(b, np.inf) for a in motor.tolist() for b in outputs.tolist() if a != b]
-        assert paths(worm, motor, outputs).tolist() == expected
+        expected = [length[a][b] for a in motor.tolist() for b in outputs.tolist() if a != b and b in length[a]]
+        assert path_lengths(worm, motor, outputs).tolist() == np.bincount(expected).tolist()
+        assert path_lengths(worm, np.repeat(motor, 2), outputs).tolist() == np.bincount(expected).tolist()
+
+
+def test_paths_that_would_take_too_long_are_not_measured(worm, monkeypatch):
+    report = compare(worm, worm)
+    monkeypatch.setattr(paths, "MOST_STEPS", 50 * len(worm.chemical_edges.pre))
+    unmeasured = compare(worm, worm)
+    for measure in ("input-output pairs connected", "mean shortest path, input to output"):
+        assert report[measure].original > 0
+        assert np.isnan(unmeasured[measure].original)
+        assert unmeasured[measure].verdict == ""
+    assert compare(worm, worm, inputs=["AVAL"])["input-output pairs connected"].original > 0
+
+
+def test_where_no_output_is_reached_paths_have_no_length(worm):
+    muscle = worm.names[int(np.flatnonzero(worm.cells["role"] == "muscle")[0])]
+    report = compare(worm, worm, inputs=[muscle], outputs=["AVAL"])
+    assert report["input-output pairs connected"].original == 0
+    assert np.isnan(report["longest shortest path, input to output"].original)
+    assert path_lengths(worm, np.array([], int), np.arange(3)).tolist() == [0]
+
+
+def test_soma_distance_is_the_sum_over_edges_whose_cells_both_have_a_position():
+    cells = pd.DataFrame({"name": list("ABCD"), "x": [0, 3, 3, None], "y": [0, 4, 4, None], "z": [0, 0, 12, None]})
+    edges = pd.DataFrame({"pre": list("AABCA"), "post": list("BCCDA"), "kind": "chemical"})
+    worm = Connectome.from_edges(edges, cells)
+    assert soma_distance(worm, worm.chemical_edges) == pytest.approx(5 + 13 + 12)
+    assert np.isnan(soma_distance(worm, worm.electrical_edges))
+    report = compare(worm, worm)
+    assert report["sum of soma distances, chemical (um)"].verdict == "kept exactly"
+    assert report["sum of soma distances, gap junctions (um)"].verdict == ""
 
 
 def test_spectral_radius_equals_that_of_the_whole_matrix_and_is_0_for_a_chain(worm):
@@ -71,6 +118,46 @@ def test_spectral_radius_equals_that_of_the_whole_matrix_and_is_0_for_a_chain(wo
         assert spectral_radius(worm, values) == pytest.approx(whole, rel=1e-9)
     chain = pd.DataFrame({"pre": range(40), "post": range(1, 41), "kind": "chemical"}).astype({"pre": str, "post": str})
     assert spectral_radius(Connectome.from_edges(chain), "weight") == 0
+
+
+def test_spectral_radius_of_several_components_is_that_of_the_largest_self_loops_too():
+    ring = [("A", "B", 2.0), ("B", "A", 8.0), ("B", "C", 50.0), ("C", "D", 3.0), ("D", "C", 3.0)]
+    for loop, radius in ((3.0, 4.0), (7.0, 7.0)):
+        edges = pd.DataFrame([*ring, ("E", "E", loop)], columns=["pre", "post", "weight"]).assign(kind="chemical")
+        assert spectral_radius(Connectome.from_edges(edges), "weight") == pytest.approx(radius)
+
+
+def test_spectral_radius_of_a_large_component_is_found_without_all_its_eigenvalues(worm, monkeypatch):
+    monkeypatch.setattr(measures, "LARGEST_DENSE", 60)
+    for w in (worm, rewire(worm, "density", seed=0)):
+        for values in ("weight", "signed"):
+            whole = np.abs(np.linalg.eigvals(w.adjacency("chemical", values))).max()
+            assert spectral_radius(w, values) == pytest.approx(whole, rel=1e-7)
+            assert spectral_radius(w, values) == spectral_radius(w, values)
+
+
+def test_excitation_is_held_against_inhibition_by_edges_and_by_weights(worm):
+    table = worm.chemical
+    plus, minus = table[table.sign > 0], table[table.sign < 0]
+    report = compare(worm, worm)
+    assert report["excitatory to inhibitory, edges"].original == pytest.approx(len(plus) / len(minus))
+    ratio = plus.weight.sum() / minus.weight.sum()
+    assert report["excitatory to inhibitory, weights"].original == pytest.approx(ratio)
+    assert report["inhibitory weight, sum"].original == pytest.approx(minus.weight.sum())
+    excited = worm.with_edges(worm.chemical_edges._replace(sign=np.ones(len(table), np.int8)))
+    row = compare(worm, excited)["excitatory to inhibitory, edges"]
+    assert np.isnan(row.control)
+    assert row.verdict == "changed"
+
+
+def test_degrees_and_strengths_by_sign_equal_those_of_the_table(worm):
+    profile = compare(worm, worm).profiles[0]
+    table = worm.chemical
+    for name, sign in (("excitatory", 1), ("inhibitory", -1), ("unknown", 0)):
+        for way, end in (("in", "post"), ("out", "pre")):
+            by_cell = table[table.sign == sign].groupby(end).weight.agg(["size", "sum"]).reindex(worm.names).fillna(0)
+            assert profile[f"{way}-degree, {name}"].values.tolist() == by_cell["size"].tolist()
+            assert profile[f"{way}-strength, {name}"].values == pytest.approx(by_cell["sum"].to_numpy())
 
 
 def test_a_connectome_keeps_everything_of_itself(worm):
@@ -117,10 +204,22 @@ def test_overlap_is_the_share_of_the_originals_edges(worm, reports):
 def test_moves_are_reported_from_the_provenance(worm, reports):
     record = rewire(worm, "degree", seed=0).provenance["rewired"]
     for kind in ("chemical", "electrical"):
-        for what in ("attempted", "accepted"):
-            row = reports["degree"][f"moves {what}, {kind}"]
+        for what, name in (
+            ("attempted", "moves attempted"),
+            ("accepted", "moves accepted"),
+            ("movable", "edges moved"),
+        ):
+            row = reports["degree"][f"{name}, {kind}"]
             assert row.control == record[kind][what] > 0
             assert not reports["degree"].kept(row.measure)
+
+
+def test_a_record_without_the_edges_that_moved_leaves_out_that_row(worm):
+    old = {"null": "degree", "seed": 1, "chemical": {"attempted": 7, "accepted": 5}, "electrical": "none"}
+    report = compare(worm, worm.with_edges(provenance={"rewired": old}))
+    assert report["moves attempted, chemical"].control == 7
+    assert not [r for r in report if r.measure.startswith("edges moved") or r.measure.endswith("electrical")]
+    assert report.title == "cook2019 command_vnc79, null degree, seed 1"
 
 
 def test_a_small_change_is_kept_within_its_percentage_and_a_large_one_is_changed(worm):
@@ -161,6 +260,7 @@ def test_wrong_cells_and_unknown_measures_are_named_in_one_line(worm, reports):
     for call, part in (
         (lambda: compare(worm, worm.subset(worm.names[1:])), "same order"),
         (lambda: compare(worm, worm, inputs=["AVA"]), "unknown cell 'AVA'"),
+        (lambda: compare(worm, "cook2019"), "the control is 'cook2019'; give a Connectome"),
         (lambda: reports["degree"].kept("reciprocty"), "did you mean 'reciprocity'"),
     ):
         with pytest.raises(RewiringError) as raised:
@@ -171,7 +271,7 @@ def test_wrong_cells_and_unknown_measures_are_named_in_one_line(worm, reports):
 
 def test_the_printed_table_is_aligned_and_holds_every_measure(reports):
     title, heads, rule, *lines = str(reports["degree"]).splitlines()
-    assert title == "cook2019, null degree, seed 0, scope neurons"
+    assert title == "cook2019 command_vnc79, null degree, seed 0, scope neurons"
     assert len(lines) == len(reports["degree"].rows)
     where = heads.index("verdict")
     assert rule.rindex(" -") + 1 == where
