@@ -8,6 +8,8 @@ import numpy as np
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import RewiringError, nearest, one_line
+from celegans_nn.rewiring.boundary import boundary
+from celegans_nn.rewiring.class_block import class_block, class_block_degree
 from celegans_nn.rewiring.degree import degree
 from celegans_nn.rewiring.degree_sign import degree_sign
 from celegans_nn.rewiring.density import density
@@ -17,6 +19,7 @@ from celegans_nn.rewiring.lattice import lattice
 from celegans_nn.rewiring.reciprocity import reciprocity
 from celegans_nn.rewiring.sign_shuffle import sign_shuffle
 from celegans_nn.rewiring.small_world import small_world
+from celegans_nn.rewiring.spatial import spatial
 from celegans_nn.rewiring.statistics import statistics
 from celegans_nn.rewiring.void import refuse_void
 from celegans_nn.rewiring.weight_shuffle import weight_shuffle
@@ -29,6 +32,10 @@ NULLS: dict[str, Callable[..., Rewired]] = {
     "degree": degree,
     "degree_sign": degree_sign,
     "reciprocity": reciprocity,
+    "boundary": boundary,
+    "class_block": class_block,
+    "class_block_degree": class_block_degree,
+    "spatial": spatial,
     "lattice": lattice,
     "small_world": small_world,
     "hub_capped": hub_capped,

@@ -145,14 +145,29 @@ def _recounts(label: np.ndarray, a: int, b: int, c: int, d: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def length_bin(place: np.ndarray, longest: np.ndarray, a: int, b: int) -> int:
-    """The bin of an edge between two cells: how many bins end before its length."""
+def squared_lengths(place: np.ndarray, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
+    """Squared distances between cells, float64 [E], with the rounding of the chain's own."""
+    squared = np.empty(len(pre))
+    for k in range(len(pre)):
+        squared[k] = _squared_length(place, pre[k], post[k])
+    return squared
+
+
+@njit(cache=True, nogil=True)
+def _squared_length(place: np.ndarray, a: int, b: int) -> float:
     squared = 0.0
     for axis in range(3):
         step = place[a, axis] - place[b, axis]
         squared += step * step
+    return squared
+
+
+@njit(cache=True, nogil=True)
+def _bin(bands: Bands, a: int, b: int) -> int:
+    """The bin of an edge between two cells: how many bins end before its length."""
+    squared = _squared_length(bands.place, a, b)
     bin_ = 0
-    while bin_ < len(longest) and longest[bin_] < squared:
+    while bin_ < len(bands.longest) and bands.longest[bin_] < squared:
         bin_ += 1
     return bin_
 
@@ -160,13 +175,8 @@ def length_bin(place: np.ndarray, longest: np.ndarray, a: int, b: int) -> int:
 @njit(cache=True, nogil=True)
 def _keeps_bands(bands: Bands, a: int, b: int, c: int, d: int) -> bool:
     """Whether a - b, c - d may become a - d, c - b; if so, the counts follow."""
-    place, longest, held = bands.place, bands.longest, bands.held
-    bins = (
-        length_bin(place, longest, a, b),
-        length_bin(place, longest, c, d),
-        length_bin(place, longest, a, d),
-        length_bin(place, longest, c, b),
-    )
+    held = bands.held
+    bins = (_bin(bands, a, b), _bin(bands, c, d), _bin(bands, a, d), _bin(bands, c, b))
     held[bins[0]] -= 1
     held[bins[1]] -= 1
     held[bins[2]] += 1

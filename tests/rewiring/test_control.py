@@ -19,7 +19,7 @@ from celegans_nn.rewiring import NULLS, rewire
 def connectome(pairs, kind="chemical"):
     edges = pd.DataFrame([tuple(p) for p in pairs], columns=["pre", "post"]).assign(kind=kind)
     cells = pd.DataFrame({"name": sorted({*edges.pre, *edges.post})})
-    return Connectome.from_edges(edges, cells.assign(x=0.0, y=np.arange(len(cells)), z=0.0))
+    return Connectome.from_edges(edges, cells.assign(cell_class="P", x=0.0, y=np.arange(len(cells)), z=0.0))
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +30,17 @@ def worm():
 OTHER_WORMS = {
     "lattice": ("cook2019", "command_vnc79"),
     "small_world": ("cook2019", "command_vnc79"),
+    "boundary": ("cook2019", "command_vnc79"),
+    "spatial": ("cook2019", "command_vnc79"),
     "sign_shuffle": ("cook2019", None),
 }
-"""haspel2012 will not do for these: it has no positions; its neurons on muscles, whose edges stay, keep their sign."""
+"""haspel2012 will not do for these: it has no positions, and no neuron that is not motor and so an input; its neurons
+on muscles, whose edges stay, keep their sign."""
 NO_CONTROL_OF_MUSCLE_EDGES = {
     "lattice": "muscles have no positions",
     "small_world": "muscles have no positions",
+    "boundary": "all edges onto muscles enter outputs",
+    "spatial": "muscles have no positions",
     "hub_capped": "haspel2012 has no hub among the edges onto muscles",
     "sign_shuffle": "no neuron of our worms has edges onto muscles alone and could change sign",
 }
@@ -129,7 +134,7 @@ def test_wrong_arguments_are_named_in_one_line(worm, null, scope, seed, part):
 @pytest.mark.parametrize("kind", ["chemical", "electrical"])
 def test_a_complete_graph_is_refused_because_nothing_can_move(null, kind):
     pairs = [(a, b) for a in "ABCD" for b in "ABCD" if a < b or (a > b and kind == "chemical")]
-    message = refusal(connectome(pairs, kind), null, seed=0)
+    message = refusal(connectome(pairs, kind), null, seed=0, inputs="A", outputs="B")
     assert "none of" in message or (null, kind) == ("sign_shuffle", "electrical")  # which has no sign to move
 
 

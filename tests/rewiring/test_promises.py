@@ -187,8 +187,8 @@ def test_another_seed_gives_another_control(null):
     pairs += [(cells[i], cells[i + 5]) for i in range(20)]
     edges = pd.DataFrame(pairs, columns=["pre", "post"]).assign(kind=kind, weight=draw.integers(1, 5, len(pairs)))
     of_cell = np.where(edges.kind == "electrical", 0, np.where(edges.pre < "C20", 1, -1))
-    along = pd.DataFrame({"name": cells, "x": 0.0, "y": range(30), "z": 0.0})
+    along = pd.DataFrame({"name": cells, "cell_class": list("PQR") * 10, "x": 0.0, "y": range(30), "z": 0.0})
     worm = Connectome.from_edges(edges.assign(sign=of_cell), along)
-    made = {rewire(worm, null, seed=seed).fingerprint for seed in range(20)}
+    made = {rewire(worm, null, seed=seed, inputs=cells[:10], outputs=cells[5:15]).fingerprint for seed in range(20)}
     assert len(made) == 20
     assert worm.fingerprint not in made

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
+from itertools import combinations
 
 import networkx as nx
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.errors import LARGEST_SEED, RewiringError
 from celegans_nn.rewiring import SCOPES, rewire
-from tests.rewiring.graphs import chemical_rows, connectomes, electrical_rows, examples, role_of
+from tests.rewiring.graphs import chemical_rows, connectomes, electrical_rows, examples, in_scope, role_of
 
 cases = given(worm=connectomes(), scope=st.sampled_from(SCOPES), seed=st.integers(0, LARGEST_SEED))
 
@@ -111,3 +113,165 @@ def test_degree_sign_null_says_where_it_is_the_same_as_degree_and_where_not_ever
     assert "the same as degree" in notes[1]
     assert "not every graph" in notes[2]
     assert rewire(excitatory, "degree_sign", seed=0) == rewire(excitatory, "degree", seed=0)
+
+
+def ends(worm):
+    """Every third cell an input, every fourth an output, so that some are both and some are hidden."""
+    return worm.names[::3], worm.names[::4]
+
+
+@examples
+@cases
+def test_boundary_null_keeps_degrees_and_edges_between_inputs_outputs_and_hidden_cells(worm, scope, seed):
+    inputs, outputs = ends(worm)
+    control = control_of(worm, "boundary", scope, seed, inputs=inputs, outputs=outputs)
+    if control is not None:
+        part = {name: (name in inputs, name in outputs) for name in worm.names}
+        assert between(worm, part, by_sign=False) == between(control, part, by_sign=False)
+        assert degrees(worm, by_sign=False) == degrees(control, by_sign=False)
+        assert own_weights(worm) == own_weights(control)
+
+
+def between(worm, part, by_sign):
+    """Edges from each part to each, and gap junctions between two parts, by kind of cell."""
+    kind = kind_of(worm)
+    at = {name: (part[name], str(kind[name])) for name in worm.names}
+    chemical = Counter((at[a], at[b], sign * by_sign) for a, b, _, sign in chemical_rows(worm))
+    return chemical, Counter(tuple(sorted((at[a], at[b]))) for a, b, _ in electrical_rows(worm))
+
+
+@examples
+@cases
+def test_boundary_null_is_refused_as_void_exactly_where_no_two_edges_differ_in_both_parts(worm, scope, seed):
+    inputs, outputs = ends(worm)
+    part, kind = {name: (name in inputs, name in outputs) for name in worm.names}, kind_of(worm)
+    chemical = [(a, b) for a, b, *_ in chemical_rows(worm) if in_scope(worm, a, b, scope)]
+    gaps = [(a, b) for a, b, _ in electrical_rows(worm) if in_scope(worm, a, b, scope)]
+    ruled_out = any(
+        kind[a] == kind[c] and kind[b] == kind[d] and part[a] != part[c] and part[b] != part[d]
+        for edges in (chemical, gaps + [(b, a) for a, b in gaps])
+        for (a, b), (c, d) in combinations(edges, 2)
+    )
+    if chemical or gaps:
+        try:
+            rewire(worm, "boundary", seed=seed, scope=scope, inputs=inputs, outputs=outputs)
+        except RewiringError as error:
+            assert ("void" in str(error)) == (not ruled_out)
+        else:
+            assert ruled_out
+
+
+def test_boundary_null_is_void_for_motor_neurons_in_and_muscles_out_without_hidden_cells():
+    worm = load_connectome("haspel2012")
+    for scope in SCOPES:
+        with pytest.raises(RewiringError, match="void: among 0 hidden, 66 input, 36 output, 0 both cells, "):
+            rewire(worm, "boundary", seed=0, scope=scope)
+    control = rewire(worm, "boundary", seed=0, inputs=[n for n in worm.names if "VB" in n])
+    assert control.provenance["rewired"]["parts"] == "54 hidden, 12 input, 36 output, 0 both"
+
+
+def test_boundary_null_moves_the_command_circuit_and_differs_from_degree():
+    worm = load_connectome("cook2019")
+    role = role_of(worm)
+    made = {null: rewire(worm, null, seed=2) for null in ("degree", "boundary")}
+    part = {name: role[name] if role[name] in ("motor", "muscle") else "" for name in worm.names}
+    assert between(made["boundary"], part, by_sign=False) == between(worm, part, by_sign=False)
+    assert between(made["degree"], part, by_sign=False) != between(worm, part, by_sign=False)
+
+
+def class_of(worm):
+    return dict(zip(worm.names, worm.cells["cell_class"], strict=True))
+
+
+@examples
+@cases
+@pytest.mark.parametrize("null", ["class_block", "class_block_degree"])
+def test_class_block_nulls_keep_edges_by_class_class_and_sign(null, worm, scope, seed):
+    control = control_of(worm, null, scope, seed)
+    if control is not None:
+        assert between(worm, class_of(worm), by_sign=True) == between(control, class_of(worm), by_sign=True)
+        assert weights_between_classes(worm) == weights_between_classes(control) or null == "class_block_degree"
+        if null == "class_block_degree":
+            assert degrees(worm, by_sign=True) == degrees(control, by_sign=True)
+            assert own_weights(worm) == own_weights(control)
+
+
+def weights_between_classes(worm):
+    part = class_of(worm)
+    return Counter((part[a], part[b], *rest) for a, b, *rest in chemical_rows(worm))
+
+
+@examples
+@cases
+def test_class_block_null_gives_no_cell_a_second_sign_where_each_has_one(worm, scope, seed):
+    control = control_of(worm, "class_block", scope, seed)
+    before, after = (
+        {(a, sign) for a, _, _, sign in chemical_rows(w)} for w in (worm, worm if control is None else control)
+    )
+    if len(dict(before)) == len(before):
+        assert len(dict(after)) == len(after)
+        assert all(dict(before).get(cell, sign) == sign for cell, sign in after)
+
+
+@examples
+@cases
+def test_class_block_null_is_refused_where_a_cell_in_scope_has_no_class_or_nothing_can_be_elsewhere(worm, scope, seed):
+    touched = {n for rows in (chemical_rows(worm), electrical_rows(worm)) for r in rows
+               if in_scope(worm, *r[:2], scope) for n in r[:2]}  # fmt: skip
+    for null in ("class_block", "class_block_degree"):
+        if touched and not worm.cells["cell_class"].any():
+            with pytest.raises(RewiringError, match=f"has no class, one of {len(touched)} such cells"):
+                rewire(worm, null, seed=seed, scope=scope)
+
+
+def test_class_block_nulls_say_how_much_of_the_worm_can_move():
+    worm = load_connectome("cook2019", circuit=None)
+    share = {n: rewire(worm, n, seed=0).provenance["rewired"] for n in ("class_block", "class_block_degree")}
+    assert share["class_block"]["chemical"]["movable"] > share["class_block_degree"]["chemical"]["movable"] > 0
+    for record in share.values():
+        moved = record["chemical"]["movable"] / 3671
+        assert record["movable_share"].startswith(f"{moved:.2f} of 3671 chemical edges, ")
+
+
+@examples
+@cases
+def test_spatial_null_keeps_degrees_and_in_small_graphs_every_decile_of_length_exactly(worm, scope, seed):
+    control = control_of(worm, "spatial", scope, seed)
+    if control is not None:
+        assert degrees(worm, by_sign=False) == degrees(control, by_sign=False)
+        assert own_weights(worm) == own_weights(control)
+        for before, after in zip(deciles(worm, worm, scope), deciles(worm, control, scope), strict=True):
+            assert before == after
+
+
+def deciles(worm, control, scope):
+    """How many chemical edges and gap junctions of the control are in each tenth of the worm's, by length."""
+    place = {name: xyz for name, *xyz in zip(worm.names, *(worm.cells[c] for c in "xyz"), strict=True)}
+
+    def lengths(rows):
+        return sorted(
+            sum((p - q) ** 2 for p, q in zip(place[r[0]], place[r[1]], strict=True))
+            for r in rows
+            if in_scope(worm, *r[:2], scope)
+        )
+
+    for rows in (chemical_rows, electrical_rows):
+        own = lengths(rows(worm))
+        bounds = [own[-(-tenth * len(own) // 10) - 1] for tenth in range(1, 10)] if own else []
+        yield Counter(bisect_left(bounds, x) for x in lengths(rows(control)))
+
+
+def test_spatial_null_keeps_the_worms_deciles_within_two_per_cent():
+    whole = load_connectome("cook2019", circuit=None)
+    worm = whole.subset(name for name, kind in kind_of(whole).items() if kind is True)
+    control, loose = (rewire(worm, null, seed=0) for null in ("spatial", "degree"))
+    own, kept, lost = (list(deciles(worm, w, "all")) for w in (worm, control, loose))
+    off = [[abs(k[d] - o[d]) / o[d] for d in range(10)] for k, o in zip(kept, own, strict=True)]
+    assert 0 < max(off[0]) <= 0.02
+    assert max(off[1]) <= 0.02
+    assert max(abs(lost[0][d] - own[0][d]) / own[0][d] for d in range(10)) > 0.2
+
+
+def test_spatial_null_names_the_first_cell_without_a_position():
+    with pytest.raises(RewiringError, match="cell 'hm_AS1' has no position, one of 66 such cells in scope 'neurons'"):
+        rewire(load_connectome("haspel2012"), "spatial", seed=0)
