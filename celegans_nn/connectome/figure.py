@@ -54,7 +54,7 @@ def draw_connectome(worm: Connectome) -> Figure:
     role, class and place along the body, with a band for each role; the distributions of in-degree, out-degree and
     gap-junction partners; and, where cells have positions or the names of the worm's motor neurons and muscles,
     the wiring along the body (cells without a known place are spread evenly over their row). Save it with
-    `save_figure`, or in a notebook just let it be shown.
+    `celegans_nn.connectome.figure.save_figure`, or let a notebook with `%matplotlib inline` show it.
     """
     order, places = cell_order(worm), _places(worm)
     rows = len(places.rows) if places else 0
