@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -9,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.connectome.layout import DORSAL, VENTRAL, Layout, layout
+from celegans_nn.connectome.layout import Layout, layout
 from celegans_nn.figures import EXCITATORY, FAINT, GAP, INHIBITORY, INK, PAPER, UNKNOWN, figure_style
 
 CURVE_POINTS = 14
@@ -47,7 +49,7 @@ def draw_wiring(worm: Connectome, like: Connectome | None = None, small: bool = 
 def draw_on(axes: Axes, worm: Connectome, places: Layout, width: float = 1.0, size: float = 1.0) -> None:
     """Cells, synapses and gap junctions on `axes`; `width` scales the lines and `size` the cells."""
     _edges(axes, worm, places, width)
-    _cells(axes, places, size)
+    _cells(axes, worm, places, size)
     _frame(axes, places)
 
 
@@ -87,19 +89,24 @@ def _curves(places: Layout, pre: np.ndarray, post: np.ndarray, bend: float) -> l
     return list(curves)
 
 
-def _cells(axes: Axes, places: Layout, size: float) -> None:
-    muscle = np.isin(places.row, (DORSAL, VENTRAL))
-    axes.scatter(places.x[~muscle], places.y[~muscle], s=26 * size, c=INK, edgecolors=PAPER, linewidths=0.7, zorder=3)
-    axes.scatter(
-        places.x[muscle],
-        places.y[muscle],
-        s=34 * size,
-        marker="s",
-        c=MUSCLE_FILL,
-        edgecolors=INK,
-        linewidths=0.6,
-        zorder=3,
-    )
+def _cells(axes: Axes, worm: Connectome, places: Layout, size: float) -> None:
+    muscle, other = _muscles(worm), _others(worm)
+    dots: dict[str, Any] = {"s": 26 * size, "linewidths": 0.7, "zorder": 3}
+    if other.any():
+        axes.scatter(places.x[other], places.y[other], c=PAPER, edgecolors=FAINT, **dots)
+    neuron = ~muscle & ~other
+    axes.scatter(places.x[neuron], places.y[neuron], c=INK, edgecolors=PAPER, **dots)
+    squares: dict[str, Any] = {**dots, "s": 34 * size, "linewidths": 0.6}
+    axes.scatter(places.x[muscle], places.y[muscle], marker="s", c=MUSCLE_FILL, edgecolors=INK, **squares)
+
+
+def _muscles(worm: Connectome) -> np.ndarray:
+    return np.asarray(worm.cells["role"] == "muscle", dtype=bool)
+
+
+def _others(worm: Connectome) -> np.ndarray:
+    """Glia, glands and other end organs."""
+    return ~np.asarray(worm.cells["neuron"], dtype=bool) & ~_muscles(worm)
 
 
 def _frame(axes: Axes, places: Layout) -> None:
@@ -128,7 +135,9 @@ def wiring_legend(worm: Connectome) -> list[Line2D]:
         label = f"gap junction ({len(worm.electrical_edges.pre)})"
         handles.append(Line2D([], [], color=GAP, lw=1.6, ls=(0, (1, 1.4)), label=label))
     handles.append(Line2D([], [], color=INK, marker="o", ls="", ms=5, label="neuron"))
-    if (worm.cells["role"] == "muscle").any():
+    if _muscles(worm).any():
         muscle = Line2D([], [], color=MUSCLE_FILL, marker="s", mec=INK, mew=0.6, ls="", ms=5.5, label="muscle")
         handles.append(muscle)
+    if _others(worm).any():
+        handles.append(Line2D([], [], color=PAPER, marker="o", mec=FAINT, mew=0.7, ls="", ms=5, label="other cell"))
     return handles

@@ -121,6 +121,13 @@ def test_the_muscles_of_a_head_stand_in_the_first_third_of_the_body() -> None:
     assert "motor neurons" in places.rows
 
 
+def test_muscles_and_other_cells_are_not_drawn_as_neurons() -> None:
+    worm = load_connectome("cook2019", circuit=None)
+    body = draw_connectome(worm).axes[-1]
+    other, neuron, muscle = (len(marked.get_offsets()) for marked in body.collections[-3:])
+    assert (neuron, muscle, other) == (302, 135, 36)
+
+
 def test_a_name_full_of_markup_is_drawn_as_text() -> None:
     edges = pd.DataFrame({"pre": ["$\\alpha$", "<b>&"], "post": ["<b>&", "$x"], "kind": "chemical"})
     cells = pd.DataFrame({"name": ["$\\alpha$", "<b>&", "$x"], "cell_class": "$\\bad{$", "y": [1.0, 2.0, 3.0]})
