@@ -46,7 +46,9 @@ def class_block(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewir
     move is one edge placed, accepted where it could have been placed elsewhere.
 
     Most of a worm's classes are pairs of cells, and all edges between two pairs may exist: `movable_share` in the
-    provenance says how much could move. Raises RewiringError where a cell in scope has no class.
+    provenance says how much could move. Between the neurons of cook2019 it is 80 % of 3671 edges, and a control still
+    has 49 % of them; of command_vnc79's 599 it is 89 %, and 35 % (means of 5 seeds). Raises RewiringError where a cell
+    in scope has no class.
     """
     classes = _classes(worm, scope)
     chemical, moves = _place_chemical(worm, classes, scope, rng)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from itertools import combinations
 
 import networkx as nx
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.errors import LARGEST_SEED, RewiringError
 from celegans_nn.rewiring import SCOPES, rewire
@@ -142,23 +143,38 @@ def between(worm, part, by_sign):
 
 @examples
 @cases
-def test_boundary_null_is_refused_as_void_exactly_where_no_two_edges_differ_in_both_parts(worm, scope, seed):
+def test_boundary_null_is_refused_as_void_only_where_degree_keeps_its_counts(worm, scope, seed):
     inputs, outputs = ends(worm)
-    part, kind = {name: (name in inputs, name in outputs) for name in worm.names}, kind_of(worm)
-    chemical = [(a, b) for a, b, *_ in chemical_rows(worm) if in_scope(worm, a, b, scope)]
-    gaps = [(a, b) for a, b, _ in electrical_rows(worm) if in_scope(worm, a, b, scope)]
-    ruled_out = any(
-        kind[a] == kind[c] and kind[b] == kind[d] and part[a] != part[c] and part[b] != part[d]
-        for edges in (chemical, gaps + [(b, a) for a, b in gaps])
-        for (a, b), (c, d) in combinations(edges, 2)
-    )
-    if chemical or gaps:
-        try:
-            rewire(worm, "boundary", seed=seed, scope=scope, inputs=inputs, outputs=outputs)
-        except RewiringError as error:
-            assert ("void" in str(error)) == (not ruled_out)
-        else:
-            assert ruled_out
+    part = {name: (name in inputs, name in outputs) for name in worm.names}
+    degree = control_of(worm, "degree", scope, seed)
+    try:
+        rewire(worm, "boundary", seed=seed, scope=scope, inputs=inputs, outputs=outputs)
+    except RewiringError as error:
+        if "void" in str(error) and degree is not None:
+            assert between(worm, part, by_sign=False) == between(degree, part, by_sign=False)
+
+
+@pytest.mark.parametrize(
+    ("edges", "inputs", "void"),
+    [
+        ("AB BC CD DA", "AB", False),
+        ("AB BC CD DA", "ABCD", True),
+        ("AB BC CD DA", "A", True),  # degrees tell already how many edges A sends and hears
+        ("AX BY CZ", "AB", True),  # all muscles are one part
+        ("AX BY CZ", "ABX", False),
+    ],
+)
+def test_boundary_null_is_void_where_parts_rule_no_switch_out(edges, inputs, void):
+    table = pd.DataFrame([tuple(e) for e in edges.split()], columns=["pre", "post"]).assign(kind="chemical")
+    names = sorted(set("".join(edges.split())))
+    cells = pd.DataFrame({"name": names, "role": ["muscle" if n in "XYZ" else "motor" for n in names]})
+    worm = Connectome.from_edges(table, cells)
+    try:
+        rewire(worm, "boundary", seed=0, scope="all", inputs=inputs, outputs=())
+    except RewiringError as error:
+        assert ("void" in str(error)) == void
+    else:
+        assert not void
 
 
 def test_boundary_null_is_void_for_motor_neurons_in_and_muscles_out_without_hidden_cells():
