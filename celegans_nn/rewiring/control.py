@@ -21,6 +21,7 @@ from celegans_nn.rewiring.sign_shuffle import sign_shuffle
 from celegans_nn.rewiring.small_world import small_world
 from celegans_nn.rewiring.spatial import spatial
 from celegans_nn.rewiring.statistics import statistics
+from celegans_nn.rewiring.strength import strength
 from celegans_nn.rewiring.void import refuse_void
 from celegans_nn.rewiring.weight_shuffle import weight_shuffle
 
@@ -39,6 +40,7 @@ NULLS: dict[str, Callable[..., Rewired]] = {
     "lattice": lattice,
     "small_world": small_world,
     "hub_capped": hub_capped,
+    "strength": strength,
     "sign_shuffle": sign_shuffle,
     "weight_shuffle": weight_shuffle,
 }
