@@ -15,6 +15,7 @@ from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions
 from celegans_nn.neurons import neuron_model
+from celegans_nn.neurons.surrogates import surrogate_parameters
 from celegans_nn.rewiring import measures
 
 
@@ -34,6 +35,7 @@ def build(
     dt_ms: float = 1.0,
     delay: int = 1,
     preset: str | None = None,
+    surrogate: str | None = None,
     seed: int = 0,
 ) -> Network:
     """A network with this wiring, neuron model and interface.
@@ -43,7 +45,8 @@ def build(
     worm
         The wiring.
     neuron
-        "relu", "rate" or "lif".
+        From the simplest to the most biophysical: "relu", "rate", "lif", "alif", "izhikevich"; see
+        `celegans_nn.neurons`.
     interface, inputs, outputs
         An Interface; or the observations and actions, as names or as a number, for the default one: motor
         neurons in, muscles out, a non-linear encoder and decoder.
@@ -68,6 +71,9 @@ def build(
         Ticks that a chemical synapse takes, from 1; gap junctions are felt in the next tick.
     preset
         A named set of the neuron model's constants; its own ones if none is named.
+    surrogate
+        What a gradient is told that a spike's derivative is, in models that spike: "fast_sigmoid" (the one that is
+        used if none is named), "arctan" or "triangular"; see `celegans_nn.neurons.surrogates`.
     seed
         Of the encoder and decoder, U(-0.3, 0.3), and of weights="rank"; nothing else is drawn.
 
@@ -95,6 +101,10 @@ def build(
     if preset is not None and preset not in model.presets:
         known = nearest(preset, model.presets) if model.presets else "it has none"
         raise NetworkError(f"{neuron} has no preset {one_line(preset)!r}; {known}")
+    if surrogate is not None:
+        surrogate_parameters(surrogate)
+        if not model.spiking:
+            raise NetworkError(f"{neuron} does not spike, so it has no surrogate gradient; leave surrogate out")
     whole_number("seed", seed, 0, LARGEST_SEED, NetworkError)
     if not (isinstance(dt_ms, (int, float)) and 0 < dt_ms < math.inf):
         raise NetworkError(f"dt_ms is {one_line(dt_ms)}; give milliseconds above 0")
@@ -123,6 +133,7 @@ def build(
         delay=delay,
         weights=weights,
         seed=seed,
+        surrogate=surrogate,
     )
     check_gap_step(network)
     return network

@@ -13,6 +13,7 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.networks.interface import Coder, Interface, check_observations
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions, gap_current
 from celegans_nn.neurons import NeuronModel, SynapticInput
+from celegans_nn.neurons.surrogates import surrogate_parameters
 
 
 class Delayed(NamedTuple):
@@ -56,12 +57,13 @@ class Network(nn.Module):
         delay: int = 1,
         weights: str = "shared",
         seed: int = 0,
+        surrogate: str | None = None,
     ):
         super().__init__()
         interface.check(worm)
         self.worm, self.model, self.interface = worm, model, interface
         self.ticks, self.dt_ms, self.delay, self.preset = ticks, dt_ms, delay, preset
-        self.weights, self.seed = weights, seed
+        self.weights, self.seed, self.surrogate = weights, seed, surrogate
         self.chemical, self.gap = chemical, gap
         self.constants = model.values(preset)
         self.log_constants = nn.ParameterDict(
@@ -83,6 +85,8 @@ class Network(nn.Module):
             for name, c in self.constants.items()
         }
         rule = self.model.parameters(constants, self.dt_ms)
+        if self.surrogate is not None:
+            rule = rule._replace(**surrogate_parameters(self.surrogate))
         return type(rule)(
             *(v if isinstance(v, int) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in rule)
         )

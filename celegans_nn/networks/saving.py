@@ -33,7 +33,7 @@ DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float16, torch.bfloat
 
 _SETTINGS = {
     "ticks": int, "dt_ms": (int, float), "delay": int, "share": str, "unknown_sign": (str, type(None)),
-    "gap_junctions": bool, "weights": str, "seed": int,
+    "gap_junctions": bool, "weights": str, "surrogate": (str, type(None)), "seed": int,
 }  # fmt: skip
 _FILE_NAME = {"weights": re.compile(r"weights-[0-9a-f]{16}\.safetensors"), "wiring": re.compile(r"wiring-[0-9a-f]{16}")}
 
@@ -135,7 +135,7 @@ def _description(net: Network) -> dict[str, Any]:
         "settings": {
             "ticks": net.ticks, "dt_ms": net.dt_ms, "delay": net.delay, "share": net.chemical.share,
             "unknown_sign": net.chemical.unknown_sign, "gap_junctions": net.gap is not None,
-            "weights": net.weights, "seed": net.seed,
+            "weights": net.weights, "surrogate": net.surrogate, "seed": net.seed,
         },
         "interface": {
             "observations": i.observations, "actions": i.actions, "input_cells": i.input_cells,

@@ -1,7 +1,7 @@
 """`lif`: the leaky integrate-and-fire neuron of Schmidgall et al. 2022, without its adaptation.
 
-Each tick: decay, add the input, spike at v >= threshold, reset. A gradient passes a spike by the fast sigmoid
-(`ops.spike`) and does not pass the reset.
+Each tick: decay, add the input, spike at v >= threshold, reset. A gradient passes a spike by a surrogate
+(`surrogates`) and does not pass the reset.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from celegans_nn.neurons import ops
 from celegans_nn.neurons.model import Constant, NeuronModel
+from celegans_nn.neurons.surrogates import DEFAULT, surrogate_parameters
 
 
 class LIFParameters(NamedTuple):
@@ -20,7 +21,8 @@ class LIFParameters(NamedTuple):
     threshold: Any
     reset: Any
     slope: Any
-    """Steepness of the surrogate gradient; the forward pass does not use it."""
+    """Steepness of the surrogate gradient; the forward pass uses neither it nor the next."""
+    surrogate: int
     gain: Any
 
 
@@ -35,7 +37,7 @@ class LIFState(NamedTuple):
 def step(p: LIFParameters, state: LIFState, current: Any) -> LIFState:
     """One tick: v = decay v + I; s = 1 where v >= threshold; v = reset where s."""
     potential = p.decay * state.voltage + p.gain * current
-    spike = ops.spike(potential - p.threshold, p.slope)
+    spike = ops.spike(potential - p.threshold, p.slope, p.surrogate)
     return LIFState(ops.select(spike, p.reset, potential), spike, potential)
 
 
@@ -45,13 +47,10 @@ def parameters(constants: Mapping[str, Any], dt_ms: float) -> LIFParameters:
         decay=ops.exp(-dt_ms / constants["tau_ms"]),
         threshold=constants["threshold"],
         reset=0.0,
-        slope=SURROGATE_SLOPE,
         gain=1.0,
+        **surrogate_parameters(DEFAULT),
     )
 
-
-SURROGATE_SLOPE = 10.0
-"""Dimensionless; chosen here, not tuned."""
 
 MODEL = NeuronModel(
     name="lif",

@@ -10,10 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from celegans_nn.neurons.surrogates import Spike
+
 
 def exp(x: Any) -> Any:
     """e to the power x; also for a plain number, since parameters are computed from constants with it."""
     return torch.exp(torch.as_tensor(x))
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    """1 / (1 + exp(-x))."""
+    return torch.sigmoid(x)
 
 
 def rectify(x: Tensor) -> Tensor:
@@ -26,31 +33,16 @@ def tanh(x: Tensor) -> Tensor:
     return torch.tanh(x)
 
 
+def clip(x: Tensor, low: Any, high: Any) -> Tensor:
+    """x, but not below `low` nor above `high`; no gradient passes where it is changed."""
+    return torch.clamp(x, torch.as_tensor(low, dtype=x.dtype), torch.as_tensor(high, dtype=x.dtype))
+
+
 def select(condition: Tensor, chosen: Any, otherwise: Tensor) -> Tensor:
     """`chosen` where the condition is not 0, else `otherwise`. No gradient flows to the condition."""
     return torch.where(condition != 0, chosen, otherwise)
 
 
-def spike(distance: Tensor, slope: Any) -> Tensor:
-    """1 where distance >= 0, else 0; backwards the fast sigmoid, d/dx = 1 / (1 + slope |x|)^2.
-
-    Surrogate gradient of Zenke and Ganguli 2018, Neural Computation 30:1514.
-    """
-    return _FastSigmoidSpike.apply(distance, torch.as_tensor(slope, dtype=distance.dtype, device=distance.device))
-
-
-class _FastSigmoidSpike(torch.autograd.Function):
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(distance: Tensor, slope: Tensor) -> Tensor:
-        return (distance >= 0).to(distance.dtype)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        distance, slope = ctx.saved_tensors
-        return grad / (1 + slope * distance.abs()) ** 2, None
+def spike(distance: Tensor, slope: Any, surrogate: int) -> Tensor:
+    """1 where distance >= 0, else 0; backwards the surrogate of that code and slope (see `surrogates`)."""
+    return Spike.apply(distance, torch.as_tensor(slope, dtype=distance.dtype, device=distance.device), surrogate)

@@ -14,7 +14,7 @@ from celegans_nn.networks import Interface, build, default_interface, ticks_to_r
 from celegans_nn.networks.network import cells_of
 from celegans_nn.networks.synapses import gap_current
 from celegans_nn.neurons import MODELS
-from celegans_nn.neurons.lif import SURROGATE_SLOPE
+from tests.networks.dense_reference import dense_reference
 from tests.worms import random_worm
 
 LEVELS = list(MODELS)
@@ -42,8 +42,8 @@ def test_unrolling_is_the_step_repeated(neuron):
 
 @pytest.mark.parametrize("neuron", LEVELS)
 def test_the_same_seed_gives_the_same_network_and_another_seed_another(neuron):
-    x = torch.full((2, 7), 5.0)
-    a, b, c = (build(random_worm(), neuron, inputs=7, outputs=3, seed=s)(x)[0] for s in (4, 4, 5))
+    x = torch.full((4, 2, 7), 5.0)
+    a, b, c = (build(random_worm(), neuron, inputs=7, outputs=3, seed=s).unroll(x)[0] for s in (4, 4, 5))
     assert torch.equal(a, b)
     assert not torch.equal(a, c)
 
@@ -54,42 +54,15 @@ def test_building_and_running_leaves_the_global_random_state_alone():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def dense_reference(net, x, weight, conductance):
-    """The same network written out with a plain dense matrix, independent of the rules and synapses."""
-    constants = {name: log.exp().detach() for name, log in net.log_constants.items()}
-    n, batch = len(net.worm), x.shape[1]
-    v = z = u = x.new_zeros(batch, n)
-    inputs = [net.worm.index[c] for c in net.interface.input_cells]
-    outputs = [net.worm.index[c] for c in net.interface.output_cells]
-    ys = []
-    for at in x:
-        total, drive = x.new_zeros(batch, n), x.new_zeros(batch, n)
-        drive[:, inputs] = net.model.encoder_gain * net.encoder(at)
-        for _ in range(net.ticks):
-            gap = sum(conductance[:, j] * (u[:, [j]] - u) for j in range(n))
-            current = drive + torch.einsum("bp,pq->bq", z, weight) + gap
-            if net.model.name == "relu":
-                z = u = torch.clamp(current, min=0)
-            elif net.model.name == "rate":
-                keep = torch.exp(-net.dt_ms / constants["tau_ms"])
-                v = keep * v + (1 - keep) * current
-                z = u = torch.tanh(v)
-            else:
-                u = torch.exp(-net.dt_ms / constants["tau_ms"]) * v + current
-                d = u - constants["threshold"]
-                soft = d / (1 + SURROGATE_SLOPE * d.abs())  # its derivative is the fast sigmoid
-                z = (d >= 0).double() + soft - soft.detach()
-                v = torch.where(d >= 0, torch.zeros_like(u), u)
-            total = total + z
-        activity = total[:, outputs] / net.ticks
-        ys.append(net.decoder(net.model.readout_gain * (activity - activity.mean(1, keepdim=True))))
-    return torch.stack(ys)
+PRESETS = [(name, preset) for name, model in MODELS.items() for preset in (None, *model.presets)]
+SURROGATES_TOO = [(name, None, s) for name in ("lif", "alif", "izhikevich") for s in ("arctan", "triangular")]
 
 
-@pytest.mark.parametrize("neuron", LEVELS)
-def test_outputs_and_gradients_agree_with_autograd_on_a_dense_reference(neuron):
+@pytest.mark.parametrize(("neuron", "preset", "surrogate"), [*((*p, None) for p in PRESETS), *SURROGATES_TOO])
+def test_outputs_and_gradients_agree_with_autograd_on_a_dense_reference(neuron, preset, surrogate):
     worm = random_worm(seed=2)
-    net = build(worm, neuron, inputs=5, outputs=3, ticks=3).double()  # in float32 a spike may flip by rounding
+    options = {"inputs": 5, "outputs": 3, "ticks": 3, "preset": preset, "surrogate": surrogate}
+    net = build(worm, neuron, **options).double()  # in float32 a spike may flip by rounding
     with torch.no_grad():  # a livelier network than the start
         net.chemical.log_weight += 0.9
         for p in net.encoder.parameters():
@@ -261,12 +234,13 @@ def test_a_synapse_with_a_delay_is_felt_that_many_ticks_later_and_a_gap_junction
     first_felt = {}
     for delay in (1, 2, 5):
         net = build(worm, neuron, interface=Interface(("x",), ("y",), ("A",), ("B",)), ticks=1, delay=delay)
-        drive = torch.tensor([[30.0, 0.0]])
+        drive = torch.tensor([[30.0, 0.0], [0.0, 0.0]]) * net.model.encoder_gain  # the second worm is left alone
         effective, felt = net.precompute(), []
-        state = net.initial_state(1, effective)
+        state = net.initial_state(2, effective)
         for _ in range(12):
             state = net.tick(drive, state, effective)
-            felt.append(cells_of(state).potential[0, 1].item() != 0)
+            driven, alone = cells_of(state).potential[:, 1].tolist()
+            felt.append(driven != alone)
         first_felt[delay] = felt.index(True)
         assert net(torch.ones(1, 1))[0].shape == (1, 1)
     assert first_felt[2] - first_felt[1] == 1

@@ -64,7 +64,7 @@ def test_every_level_with_every_preset_comes_back_bit_for_bit(neuron, preset, tm
     "options",
     [
         {"share": "sign", "weights": "rank", "seed": 5},
-        {"share": "edge", "weights": "synapse_count"},
+        {"share": "edge", "weights": "synapse_count", "surrogate": "triangular"},
         {"interface": Interface(("a", "b"), ("c",), ("n00", "n03"), ("m00", "n01"), "linear", "mlp", 5)},
     ],
 )
@@ -78,7 +78,7 @@ def test_sharing_initial_weights_and_a_hand_made_interface_come_back(options, tm
     x = X[..., : len(net.interface.observations)]
     assert torch.equal(answers(net, x), answers(twin, x))
     assert twin.interface == net.interface
-    assert (twin.weights, twin.seed) == (net.weights, net.seed)
+    assert (twin.weights, twin.surrogate, twin.seed) == (net.weights, net.surrogate, net.seed)
 
 
 def test_what_was_shared_and_then_given_a_weight_an_edge_comes_back_in_double_precision_too(tmp_path):

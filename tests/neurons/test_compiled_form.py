@@ -8,7 +8,7 @@ import pytest
 import torch
 from numba.extending import overload
 
-from celegans_nn.neurons import MODELS, ops
+from celegans_nn.neurons import MODELS, SynapticInput, ops
 
 
 @overload(ops.tanh)
@@ -26,34 +26,72 @@ def _select(condition, chosen, otherwise):
     return lambda condition, chosen, otherwise: chosen if condition != 0 else otherwise
 
 
+@overload(ops.exp)
+def _exp(x):
+    return lambda x: math.exp(x)
+
+
+@overload(ops.sigmoid)
+def _sigmoid(x):
+    return lambda x: 1 / (1 + math.exp(-x))
+
+
+@overload(ops.clip)
+def _clip(x, low, high):
+    return lambda x, low, high: min(max(x, low), high)
+
+
 @overload(ops.spike)
-def _spike(distance, slope):
-    return lambda distance, slope: distance - distance + (distance >= 0)
+def _spike(distance, slope, surrogate):
+    return lambda distance, slope, surrogate: distance - distance + (distance >= 0)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_compiled_rule_agrees_with_torch_at_each_of_200_ticks(name):
+CASES = [(name, preset) for name, model in MODELS.items() for preset in (None, *model.presets)]
+
+
+@pytest.mark.parametrize(("name", "preset"), CASES)
+def test_compiled_rule_agrees_with_torch_at_each_of_200_ticks(name, preset):
     model, cells, ticks = MODELS[name], 20, 200
     rng = np.random.default_rng(7)
     weights = torch.from_numpy(rng.normal(0.05, 0.25, (cells, cells)).astype(np.float32))
-    drive = torch.from_numpy(rng.normal(0.1, 0.3, (ticks, cells)).astype(np.float32))
-    constants = {k: torch.tensor(c.value) for k, c in model.constants.items()}
-    rule = model.parameters(constants, 1.0)
-    rule = type(rule)(*(torch.as_tensor(v, dtype=torch.float32) for v in rule))
-    compiled_rule = type(rule)(*(np.float32(v.item()) for v in rule))
+    drive = torch.from_numpy(rng.normal(0.1, 0.3, (ticks, cells)).astype(np.float32)) * model.encoder_gain
+    gap = torch.from_numpy(rng.uniform(0, 0.02, (cells, cells)).astype(np.float32))
+    gap = gap + gap.T
+    excitatory, inhibitory = weights.clamp(min=0), (-weights).clamp(min=0)
+    rule = model.parameters({k: torch.tensor(c.value) for k, c in model.values(preset).items()}, 1.0)
+    rule = type(rule)(*(v if isinstance(v, int) else torch.as_tensor(v, dtype=torch.float32) for v in rule))
+    if model.settle is not None:
+        rule = model.settle(rule, excitatory, inhibitory, gap)
     compiled = numba.njit(model.step)
 
+    def compiled_step(i, before, given):
+        """One cell's tick, in float32 scalars throughout."""
+        own = type(rule)(*(v if isinstance(v, int) else of_cell(v, i) for v in rule))
+        return compiled(own, model.state(*before), given)
+
     state = model.initial(rule, torch.zeros(cells))
-    active = 0.0
+    moved = 0.0
     for t in range(ticks):
-        current = drive[t] + state.output @ weights
-        before = [[np.float32(field[i].item()) for field in state] for i in range(cells)]
-        state = model.step(rule, state, current)
-        after = [compiled(compiled_rule, model.state(*before[i]), np.float32(current[i].item())) for i in range(cells)]
+        sent = state.output
+        if model.conductance:
+            given = SynapticInput(drive[t], sent @ excitatory, sent @ inhibitory, gap.sum(0), state.potential @ gap)
+            given_to = [SynapticInput(*(of_cell(v, i) for v in given)) for i in range(cells)]
+        else:
+            given = drive[t] + sent @ weights
+            given_to = [of_cell(given, i) for i in range(cells)]
+        before = [[of_cell(field, i) for field in state] for i in range(cells)]
+        state = model.step(rule, state, given)
+        after = [compiled_step(i, before[i], given_to[i]) for i in range(cells)]
         ours = np.array([[field[i].item() for field in state] for i in range(cells)])
         np.testing.assert_allclose(ours, np.array(after, dtype=np.float64), rtol=1e-6, atol=1e-7)
-        active += float(state.output.abs().sum())
-    assert active > ticks  # the network was doing something
+        moved += float((state.output - sent).abs().sum())
+    assert moved > 1  # the network was doing something
+    if model.spiking:
+        assert moved > ticks
+
+
+def of_cell(values, i):
+    return np.float32(values[i].item() if values.dim() else values.item())
 
 
 def test_rules_hold_no_numeric_literal():

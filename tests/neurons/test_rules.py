@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy.integrate import solve_ivp
 
-from celegans_nn.neurons import MODELS, lif, rate, relu
+from celegans_nn.neurons import MODELS, alif, lif, rate, relu
 
 
 def run(model, drive, weights, ticks, dt_ms=1.0, dtype=torch.float64):
@@ -27,7 +27,7 @@ def test_relu_passes_the_positive_part_of_its_current_and_forgets():
 
 
 def test_lif_follows_the_trace_computed_by_hand():
-    p = lif.LIFParameters(decay=0.5, threshold=1.0, reset=0.0, slope=10.0, gain=1.0)
+    p = lif.LIFParameters(decay=0.5, threshold=1.0, reset=0.0, slope=10.0, surrogate=0, gain=1.0)
     state = lif.LIFState(*(torch.zeros(1, dtype=torch.float64) for _ in range(3)))
     trace = []
     for current in (0.75, 0.5, 0.5625, 0.0, 1.0, -2.0):
@@ -48,10 +48,43 @@ def test_lif_decays_by_e_to_the_minus_one_twentieth_a_millisecond():
     assert abs(float(lif.parameters(constants, 1.0).decay) - np.exp(-1 / 20)) < 1e-12
 
 
-def test_spike_has_the_fast_sigmoid_gradient():
-    x = torch.tensor([-0.3, 0.0, 0.2], dtype=torch.float64, requires_grad=True)
-    lif.ops.spike(x, 10.0).sum().backward()
-    assert torch.allclose(x.grad, 1 / (1 + 10 * x.detach().abs()) ** 2)
+def test_alif_follows_the_trace_computed_by_hand():
+    p = alif.ALIFParameters(
+        decay=0.5, adaptation_decay=0.5, beta=0.5, threshold=1.0, reset=0.0, slope=10.0, surrogate=0, gain=1.0
+    )
+    state = alif.ALIFState(*(torch.zeros(1, dtype=torch.float64) for _ in range(4)))
+    trace = []
+    for current in (0.75, 0.625, 1.25, 0.625, 1.5, 0.0):
+        state = alif.step(p, state, torch.tensor([current], dtype=torch.float64))
+        trace.append((state.potential.item(), state.output.item(), state.voltage.item(), state.adaptation.item()))
+    assert trace == [
+        (0.75, 0.0, 0.75, 0.0),
+        (1.0, 1.0, 0.0, 0.5),  # a voltage that just reaches the threshold spikes, and raises it
+        (1.25, 0.0, 1.25, 0.25),  # below 1 + 0.5
+        (1.25, 1.0, 0.0, 0.625),  # at 1 + 0.25
+        (1.5, 0.0, 1.5, 0.3125),
+        (0.75, 0.0, 0.75, 0.15625),
+    ]
+
+
+def test_alif_decays_at_the_rates_of_schmidgall_and_others_at_any_step():
+    constants = {k: torch.tensor(c.value, dtype=torch.float64) for k, c in alif.MODEL.constants.items()}
+    for dt in (1.0, 0.25):
+        rule = alif.parameters(constants, dt)
+        assert abs(float(rule.decay) - np.exp(-dt / 20)) < 1e-12
+        assert abs(float(rule.adaptation_decay) - np.exp(-dt / 10)) < 1e-12
+        assert (float(rule.beta), float(rule.threshold)) == (0.5, 1.0)
+
+
+def test_a_cell_that_adapts_fires_less_and_less_where_one_that_does_not_fires_evenly():
+    drive, alone = torch.full((200, 1), 0.3, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    gaps = {}
+    for name in ("lif", "alif"):
+        spikes, _ = run(MODELS[name], drive, alone, ticks=200)
+        gaps[name] = np.diff(np.flatnonzero(spikes[:, 0].numpy()))
+    assert set(gaps["lif"]) == {gaps["lif"][0]}
+    assert gaps["alif"][0] < gaps["alif"][-1]
+    assert gaps["alif"].mean() > 1.5 * gaps["lif"].mean()
 
 
 def test_rate_is_exact_for_a_constant_drive():
