@@ -70,10 +70,10 @@ def test_counts_kinds_and_overlap_are_kept_and_void_ones_refused(worm, data, see
 
 
 def test_every_permutation_within_neurons_and_within_muscles_is_equally_likely():
-    before = interface("ABX", "BYXC")
+    worm, before = small(), interface("ABX", "BYXC")
     seen = Counter()
     for seed in range(2400):
-        after = shuffle_interface(small(), before, seed=seed)
+        after = shuffle_interface(worm, before, seed=seed)
         seen["".join(after.input_cells), "".join(after.output_cells)] += 1
     members = {(a + b + x, b + y + x + c) for (a, b, c), (x, y) in product(permutations("ABC"), permutations("XY"))}
     assert set(seen) == members
