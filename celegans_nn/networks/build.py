@@ -10,6 +10,7 @@ import torch
 
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome
 from celegans_nn.errors import LARGEST_SEED, NetworkError, nearest, one_line, whole_number
+from celegans_nn.networks.feedforward import FEEDFORWARD, SparseMLP
 from celegans_nn.networks.initial import initial_log_weights
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
@@ -47,6 +48,8 @@ def build(
     neuron
         From the simplest to the most biophysical: "relu", "rate", "lif", "alif", "izhikevich"; see
         `celegans_nn.neurons`.
+        Or a feedforward translation (see `SparseMLP`): "sparse_mlp", cut where the wiring runs backwards, or
+        "unrolled_mlp", as many layers as `ticks`; both without gap junctions and without memory.
     interface, inputs, outputs
         An Interface; or the observations and actions, as names or as a number, for the default one: motor
         neurons in, muscles out, a non-linear encoder and decoder.
@@ -95,7 +98,7 @@ def build(
     """
     if not isinstance(worm, Connectome):
         raise NetworkError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
-    model = neuron_model(neuron)
+    model = neuron_model("relu" if neuron in FEEDFORWARD else neuron)
     whole_number("ticks", ticks, 1, 100_000, NetworkError)
     whole_number("delay", delay, 1, 10_000, NetworkError)
     if preset is not None and preset not in model.presets:
@@ -112,6 +115,12 @@ def build(
         if inputs is None or outputs is None:
             raise NetworkError("give an interface, or inputs and outputs as names or numbers")
         interface = default_interface(worm, inputs, outputs)
+    if neuron in FEEDFORWARD:
+        if delay != 1 or spectral_radius is not None:
+            raise NetworkError(f"{neuron} has neither delays nor a spectral radius; leave both out")
+        generator = torch.Generator().manual_seed(seed)
+        layers = ticks if neuron == "unrolled_mlp" else None
+        return SparseMLP(worm, interface, share, unknown_sign, generator, weights, seed, layers)
     rule = model.parameters({name: torch.tensor(c.value) for name, c in model.values(preset).items()}, dt_ms)
     gain = float(model.input_gain(rule))
     chemical_start, gap_start = initial_log_weights(worm, model.initial_log_weight, weights, seed)

@@ -1,4 +1,4 @@
-"""`sparse_mlp`: the cyclic wiring turned into a feedforward network."""
+"""The cyclic wiring as a feedforward network, in two ways: cut (`sparse_mlp`) or unrolled (`unrolled_mlp`)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,20 @@ from celegans_nn.networks.network import Network
 from celegans_nn.networks.synapses import ChemicalSynapses
 from celegans_nn.neurons import MODELS
 
+FEEDFORWARD = ("sparse_mlp", "unrolled_mlp")
+
 
 class SparseMLP(Network):
     """A feedforward ReLU network whose non-zero weights are exactly the wiring's edges that run forward.
 
-    Rule: cells are put in an order that leaves few edges running backwards (`forward_order`); an edge stays when
-    it runs forward in that order, and is cut otherwise. A cell's layer is its longest path from a cell without
-    kept inputs; an edge may skip layers. Every input cell receives its current whatever its layer. Weights are
-    sign * exp(log_weight) as in any network here.
+    With `layers` given it is unrolled instead: that many copies of all cells, each layer connected to the next by
+    the whole wiring with the same weights, so that no edge is cut and cycles become depth. It loses the gap
+    junctions and the memory alone.
+
+    Rule where `layers` is None: cells are put in an order that leaves few edges running backwards
+    (`forward_order`); an edge stays when it runs forward in that order, and is cut otherwise. A cell's layer is its
+    longest path from a cell without kept inputs; an edge may skip layers. Every input cell receives its current
+    whatever its layer. Weights are sign * exp(log_weight) as in any network here.
 
     It loses: every edge of a cycle that runs backwards, self-loops, all gap junctions, and memory from one
     control step to the next (the state is always None). `edges_cut` counts the chemical edges lost.
@@ -40,8 +46,9 @@ class SparseMLP(Network):
         generator: torch.Generator,
         weights: str = "shared",
         seed: int = 0,
+        layers: int | None = None,
     ):
-        forward, depth = feedforward_wiring(worm)
+        forward, depth = feedforward_wiring(worm) if layers is None else (_without_gaps(worm), layers)
         model = MODELS["relu"]
         start = initial_log_weights(forward, model.initial_log_weight, weights, seed)[0]
         chemical = ChemicalSynapses(forward, start, share, unknown_sign)
@@ -49,6 +56,7 @@ class SparseMLP(Network):
             forward, model, interface, ticks=depth, dt_ms=1.0, chemical=chemical, gap=None, generator=generator,
             weights=weights, seed=seed,
         )  # fmt: skip
+        self.unrolled = layers is not None
         self.edges_cut = len(worm.chemical_edges.pre) - len(forward.chemical_edges.pre)
 
     def forward(self, x: Tensor, state: Any = None, effective: dict[str, Any] | None = None) -> tuple[Tensor, Any]:
@@ -70,9 +78,12 @@ def feedforward_wiring(worm: Connectome) -> tuple[Connectome, int]:
     layer = np.zeros(len(worm), np.int64)
     for i in np.argsort(position[kept.pre], kind="stable"):
         layer[kept.post[i]] = max(layer[kept.post[i]], layer[kept.pre[i]] + 1)
-    no_gaps = ElectricalEdges(*(array[:0] for array in worm.electrical_edges))
     cut = {"feedforward": {"chemical_edges_cut": int((~keep).sum()), "layers": int(layer.max()) + 1}}
-    return worm.with_edges(kept, no_gaps, cut), int(layer.max()) + 1
+    return _without_gaps(worm).with_edges(kept, provenance=cut), int(layer.max()) + 1
+
+
+def _without_gaps(worm: Connectome) -> Connectome:
+    return worm.with_edges(electrical=ElectricalEdges(*(array[:0] for array in worm.electrical_edges)))
 
 
 def forward_order(worm: Connectome) -> np.ndarray:

@@ -39,9 +39,10 @@ def scopes() -> Sequence[str]:
 
 
 def neurons() -> Sequence[str]:
+    from celegans_nn.networks.feedforward import FEEDFORWARD
     from celegans_nn.neurons import MODELS
 
-    return tuple(MODELS)
+    return (*MODELS, *FEEDFORWARD)
 
 
 def unknown_signs() -> Sequence[str]:

@@ -94,3 +94,33 @@ def test_observations_of_the_wrong_width_are_one_line(name):
 def test_sparse_mlp_shares_its_weights_where_the_network_it_is_like_does():
     shared = build(random_worm(), "rate", inputs=7, outputs=3, share="sign")
     assert len(baseline("sparse_mlp", like=shared).chemical.log_weight) == 2
+
+
+def test_the_feedforward_level_is_the_baseline_of_the_same_wiring():
+    worm, x = random_worm(), torch.randn(5, 7)
+    level = build(worm, "sparse_mlp", inputs=7, outputs=3, seed=4)
+    twin = baseline("sparse_mlp", like=build(worm, "rate", inputs=7, outputs=3, seed=4), seed=4)
+    assert torch.equal(level(x)[0], twin(x)[0])
+
+
+def test_the_unrolled_network_is_the_relu_network_from_rest_without_gap_junctions():
+    worm, x = random_worm(), 5 * torch.randn(5, 7)
+    unrolled = build(worm, "unrolled_mlp", inputs=7, outputs=3, ticks=6, weights="synapse_count")
+    assert unrolled.edges_cut == 0
+    e = worm.chemical_edges
+    found = {(int(a), int(b)) for a, b in unrolled.chemical.matrix().nonzero()}
+    assert found == set(zip(e.pre.tolist(), e.post.tolist(), strict=True))
+    z, drive = torch.zeros(5, len(worm)), unrolled.drive(x)
+    for _ in range(6):
+        z = torch.relu(drive + z @ unrolled.chemical.matrix())
+    first, state = unrolled(x)
+    torch.testing.assert_close(first, unrolled.readout(z))
+    assert torch.equal(first, unrolled(x, state)[0])
+    shallow = build(worm, "unrolled_mlp", inputs=7, outputs=3, ticks=2, weights="synapse_count")
+    assert not torch.allclose(first, shallow(x)[0])
+
+
+def test_feedforward_levels_refuse_what_they_have_not():
+    for options in ({"delay": 2}, {"spectral_radius": 1.0}):
+        with pytest.raises(NetworkError, match="neither delays nor a spectral radius"):
+            build(random_worm(), "sparse_mlp", inputs=7, outputs=3, **options)
