@@ -2,6 +2,7 @@
 
 from celegans_nn.networks.baselines import BASELINES, baseline, count_parameters
 from celegans_nn.networks.build import build, check_gap_step, ticks_to_reach
+from celegans_nn.networks.export import describe_step, export_onnx, export_step
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
 from celegans_nn.networks.saving import load_network, save_network
@@ -15,6 +16,9 @@ __all__ = [
     "check_gap_step",
     "count_parameters",
     "default_interface",
+    "describe_step",
+    "export_onnx",
+    "export_step",
     "load_network",
     "save_network",
     "ticks_to_reach",
