@@ -68,14 +68,14 @@ def _list_axes(axes: Axes, names: Sequence[str], lines: int) -> None:
 
 def _ratios(axes: Axes, rows: list[Row], lines: int) -> None:
     ratio = np.array([_ratio(row) for row in rows])
-    inner = np.abs(np.log2(np.clip(ratio, 1 / FURTHEST, FURTHEST)))
+    inner = np.abs(np.log2(np.clip(np.nan_to_num(ratio, nan=1.0), 1 / FURTHEST, FURTHEST)))
     edge = 2.0 ** np.ceil(max(1.0, float(np.max(inner, initial=1.0))))
     axes.axvline(1, color=FAINT, lw=0.7, zorder=0)
     for y, (row, r) in enumerate(zip(rows, ratio, strict=True)):
-        colour, at = _verdict_colour(row), float(np.clip(r, 1 / edge, edge))
-        beyond = "<" if r < 1 / edge else ">" if r > edge else "o"
+        colour, at = _verdict_colour(row), float(np.clip(np.nan_to_num(r, nan=1.0, posinf=edge), 1 / edge, edge))
+        mark = "x" if np.isnan(r) else "<" if r < 1 / edge else ">" if r > edge else "o"
         axes.plot([1, at], [y, y], color=colour, lw=1, alpha=0.55, zorder=1)
-        axes.plot([at], [y], ls="", marker=beyond, ms=4.5, color=colour, clip_on=False, zorder=3)
+        axes.plot([at], [y], ls="", marker=mark, ms=4.5, color=colour, clip_on=False, zorder=3)
         if row.verdict != EXACTLY:
             axes.annotate(
                 f"{number(row.original)} \u2192 {number(row.control)}", (1, y), (7, 0), ha="left", va="center",
@@ -94,12 +94,10 @@ def _ratios(axes: Axes, rows: list[Row], lines: int) -> None:
 
 
 def _ratio(row: Row) -> float:
-    """Control to original; a value that is new is infinitely more, one that is no longer defined is nothing."""
-    if np.isnan(row.control) or row.control == row.original:
-        return 1.0 if row.control == row.original else 0.0
-    if np.isnan(row.original) or row.original == 0:
-        return np.inf
-    return max(row.control / row.original, 0.0)
+    """Control to original; infinite where there was none before, NaN where one of the two is not defined."""
+    if row.original == 0:
+        return np.inf if row.control > 0 else np.nan
+    return row.control / row.original
 
 
 def _each_cell(axes: Axes, rows: list[Row], lines: int) -> None:

@@ -8,7 +8,7 @@ from numba import njit
 from celegans_nn.connectome.connectome import Connectome
 
 MOST_STEPS = 2e9
-"""Inputs times edges above which paths are not searched: some ten seconds."""
+"""Inputs times edges above which paths are not searched: twenty seconds (measured on 1.1 million edges)."""
 
 
 def path_lengths(worm: Connectome, inputs: np.ndarray, outputs: np.ndarray) -> np.ndarray | None:
@@ -33,8 +33,8 @@ def _path_lengths(first: np.ndarray, post: np.ndarray, sources: np.ndarray, is_o
     """Breadth-first search from each source; `queue` holds the cells in the order of their distance."""
     cells = len(first) - 1
     pairs = np.zeros(cells, dtype=np.int64)
-    distance = np.full(cells, -1, dtype=np.int64)
-    queue = np.empty(cells, dtype=np.int64)
+    distance = np.full(cells, -1, dtype=np.int32)
+    queue = np.empty(cells, dtype=np.int32)
     for source in sources:
         queue[0], found, done = source, 1, 0
         distance[source] = 0

@@ -285,3 +285,11 @@ def test_the_frame_has_a_row_a_measure(reports):
     assert list(frame.columns) == ["measure", "original", "control", "difference", "verdict"]
     assert frame.measure.is_unique
     assert len(frame) == len(reports["statistics"].rows)
+
+
+def test_the_spectral_radius_of_a_large_ring_whose_eigenvalues_all_have_one_modulus_is_found(monkeypatch):
+    cells = [f"C{i:04d}" for i in range(600)]
+    ring = pd.DataFrame({"pre": cells, "post": cells[1:] + cells[:1], "kind": "chemical", "weight": 3.0})
+    assert spectral_radius(Connectome.from_edges(ring), "weight") == pytest.approx(3)
+    monkeypatch.setattr(measures, "LAST_RESORT", 500)
+    assert np.isnan(spectral_radius(Connectome.from_edges(ring), "weight"))
