@@ -27,6 +27,7 @@ _PUBLIC = {
     "export_step": "celegans_nn.networks",
     "describe_step": "celegans_nn.networks",
     "export_onnx": "celegans_nn.networks",
+    "to_nir": "celegans_nn.networks",
     "make_task": "celegans_nn.tasks",
     "train": "celegans_nn.training",
     "run_study": "celegans_nn.studies",

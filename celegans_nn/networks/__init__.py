@@ -5,6 +5,7 @@ from celegans_nn.networks.build import build, check_gap_step, ticks_to_reach
 from celegans_nn.networks.export import describe_step, export_onnx, export_step
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
+from celegans_nn.networks.nir_graph import to_nir
 from celegans_nn.networks.saving import load_network, save_network
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "load_network",
     "save_network",
     "ticks_to_reach",
+    "to_nir",
 ]
