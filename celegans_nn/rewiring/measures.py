@@ -106,7 +106,8 @@ def spectral_radius(worm: Connectome, values: str) -> float:
 
     Found in each strong component by itself: across them the matrix is triangular and adds no eigenvalue, while
     the eigenvalues of a long feedforward chain, all 0, come out of LAPACK as far off as 1e-2. Components of more
-    than `LARGEST_DENSE` cells: by ARPACK, to `EIGENVALUE_TOLERANCE`; above `LAST_RESORT` cells NaN where it does not converge.
+    than `LARGEST_DENSE` cells: by ARPACK, to `EIGENVALUE_TOLERANCE`. Where that does not converge: NaN for those
+    of more than `LAST_RESORT` cells.
     """
     e = worm.chemical_edges
     amount = e.weight if values == "weight" else e.sign * e.weight

@@ -76,6 +76,17 @@ def test_each_measure_stands_at_its_ratio_in_the_colour_of_its_verdict(report):
     assert to_hex(drawn["strong components"].get_color()) == VERDICTS["kept within 5 %"]
 
 
+def test_a_measure_that_the_control_no_longer_has_stands_at_no_ratio(worm):
+    report = compare(worm, rewire(worm, "density", seed=0))  # whose cells have several signs
+    assert np.isnan(report["excitatory cells"].control)
+    axes = panel(report.figure(), "Measures of the graph")
+    names = [label.get_text() for label in axes.get_yticklabels()]
+    marks = dict(zip(names, [line.get_marker() for line in points(axes, "ox<>")], strict=True))
+    assert {name for name, mark in marks.items() if mark == "x"} == {
+        "excitatory cells", "inhibitory cells", "unknown cells", "cells without chemical output"
+    }  # fmt: skip
+
+
 def test_the_verdicts_of_measures_of_every_cell_are_shown(report):
     axes = panel(report.figure(), "Every cell, every value")
     names = [label.get_text() for label in axes.get_yticklabels()]
