@@ -75,6 +75,10 @@ class NeuronModel:
     """For a model whose parameters depend on the wiring: (parameters, excitatory [N, N], inhibitory [N, N], gap
     [N, N] or None; rows presynaptic) -> parameters."""
 
+    currents: Callable[[Any, Any, SynapticInput], tuple[Any, Any, Any]] | None = None
+    """For a conductance-based model, so that it can be recorded: (parameters, state, what reaches the cell) -> the
+    currents of its excitatory synapses, its inhibitory ones and its gap junctions at the state's voltage."""
+
     def values(self, preset: str | None = None) -> Mapping[str, Constant]:
         """The constants of a preset; KeyError for one that there is not."""
         return self.constants if preset is None else self.presets[preset]
