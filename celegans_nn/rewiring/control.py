@@ -99,18 +99,24 @@ def rewire(
     (['A', 'B', 'C', 'D', 'E', 'F'], ['A', 'B', 'C', 'D', 'E', 'F'])
     """
     ends = check_request(worm, null, scope, inputs, outputs, initial_weights)
-    number = seed_number(seed)
-    rng = np.random.default_rng(number)
-    made = NULLS[null](worm, scope, rng, *ends)
+    return make_control(worm, null, seed_number(seed), scope, ends)
+
+
+def make_control(
+    worm: Connectome, null: str, seed: int, scope: str, ends: tuple[np.ndarray, ...], **more: object
+) -> Connectome:
+    """`rewire` after its checks; `ends` is what they gave, `more` goes into the record."""
+    made = NULLS[null](worm, scope, np.random.default_rng(seed), *ends)
     moves = {"chemical": made.chemical_moves, "electrical": made.electrical_moves}
     record = {
         "null": null,
-        "seed": number,
+        "seed": seed,
         "scope": scope,
         "attempted": sum(m.attempted for m in moves.values()),
         "accepted": sum(m.accepted for m in moves.values()),
         **{kind: m._asdict() for kind, m in moves.items()},
         **made.notes,
+        **more,
     }
     before = worm.provenance.get("rewired")
     if before is not None:

@@ -34,6 +34,9 @@ SUMMARY = {SCALAR: "value", EACH_CELL: "sd over cells", MULTISET: "mean"}
 """One number for each shape of measure. The mean over cells of a degree is the same in every control that has as many
 edges; how unequal the cells are is not."""
 
+RECORDED = ("null", "ensemble_seed", "seed", "scope")
+"""What a title says of how controls were made; one seed of the whole ensemble in the place of each control's."""
+
 
 @dataclass(frozen=True)
 class EnsembleRow:
@@ -155,7 +158,7 @@ def compare_ensemble(
     for control in controls:
         check_same_cells("compare_ensemble", original, control)
         of_control = profile(control, *ends)
-        seen.records.append({k: v for k, v in rewired_record(control).items() if k in ("null", "seed", "scope")})
+        seen.records.append({k: v for k, v in rewired_record(control).items() if k in RECORDED})
         seen.graphs.add(control.fingerprint)
         for row in rows_of(original, control, of_original, of_control):
             value = _summary(of_control[row.measure]) if row.measure in of_control else row.control
@@ -230,11 +233,14 @@ def _rank(controls: np.ndarray, original: float) -> tuple[float, float]:
 def _title(original: Connectome, seen: _Seen) -> str:
     """Source, number of controls, null models, seeds and scopes, as far as the provenances say."""
     parts = [source_of(original), f"{len(seen.records)} controls"]
-    for key in ("null", "seed", "scope"):
+    of_one_ensemble = all("ensemble_seed" in r for r in seen.records)
+    for key in RECORDED:
+        if key == ("seed" if of_one_ensemble else "ensemble_seed"):
+            continue
         given = list(dict.fromkeys(one_line(r[key]) for r in seen.records if key in r))
         if given:
             listed = ", ".join(given) if len(given) <= 3 else f"{given[0]}, {given[1]}, ... {given[-1]}"
-            parts.append(f"{key}{'s' if len(given) > 1 else ''} {listed}")
+            parts.append(f"{key.replace('_', ' ')}{'s' if len(given) > 1 else ''} {listed}")
     return ", ".join(filter(None, parts))
 
 

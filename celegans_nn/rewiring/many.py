@@ -8,14 +8,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.cores import usable_cores
 from celegans_nn.errors import LARGEST_SEED, RewiringError, whole_number
-from celegans_nn.rewiring.control import check_request, rewire
+from celegans_nn.rewiring.control import check_request, make_control
 
 MOST_WORKERS = 256
 SECONDS_WITHOUT_A_BAR = 2.0
@@ -37,7 +36,8 @@ def rewire_many(
     """`n` controls of `worm`, streamed: only a few are in memory at a time.
 
     Control k is `rewire(worm, null, seed=control_seed(seed, k), ...)`, so it depends neither on `n` nor on the
-    number of workers, and each can be made again alone from the seed in its provenance.
+    number of workers, and each can be made again alone from the seed in its provenance, where
+    `ensemble_seed` is `seed`.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ def rewire_many(
     threads = whole_number(
         "workers", min(usable_cores(), MOST_WORKERS) if workers is None else workers, 1, MOST_WORKERS, RewiringError
     )
-    inputs, outputs = (None if names is None else tuple(names) for names in (inputs, outputs))
-    check_request(worm, null, scope, inputs, outputs, initial_weights)
-    make = partial(
-        rewire, worm, null, scope=scope, inputs=inputs, outputs=outputs, initial_weights=initial_weights
-    )  # fmt: skip
+    ends = check_request(worm, null, scope, inputs, outputs, initial_weights)
     shown = sys.stderr.isatty() if progress is None else progress
-    controls = _stream(lambda k: make(seed=control_seed(seed, k)), n, threads)
+
+    def make(k: int) -> Connectome:
+        return make_control(worm, null, control_seed(seed, k), scope, ends, ensemble_seed=int(seed))
+
+    controls = _stream(make, n, threads)
     return _with_bar(controls, n, f"rewiring, {null}") if shown else controls
 
 

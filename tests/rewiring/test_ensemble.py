@@ -153,7 +153,7 @@ def test_controls_are_taken_one_at_a_time_and_not_kept(worm, monkeypatch):
 
 def test_the_title_and_the_notes_say_what_was_compared_and_how_finely(worm, controls, report):
     title, heads, *_ = str(report).splitlines()
-    assert title.startswith("cook2019 command_vnc79, 25 controls, null degree, seeds ")
+    assert title.startswith("cook2019 command_vnc79, 25 controls, null degree, ensemble seed 4, scope neurons")
     assert heads.split()[:3] == ["measure", "of", "original"]
     assert "resolve percentiles to 4 %, and no p is below 2/(1 + 25) = 0.077" in str(report)
     doubled = compare_ensemble(worm, [*controls[:3], controls[0], rewire(worm, "density", seed=1)])
