@@ -141,6 +141,7 @@ class _Step(nn.Module):
         self.rule_type: Any = None
         self.fixed: dict[str, Any] = {}
         if isinstance(self.net, Network):
+            self.net.backend = "torch"
             effective = self.net.precompute()
             rule = effective.pop("rule")
             self.rule_type = type(rule)

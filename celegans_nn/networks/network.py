@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ from celegans_nn.networks.interface import Coder, Interface, check_observations
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions, gap_current
 from celegans_nn.neurons import NeuronModel, SynapticInput
 from celegans_nn.neurons.surrogates import surrogate_parameters
+
+if TYPE_CHECKING:
+    from celegans_nn.networks.record import Activity
 
 
 class Delayed(NamedTuple):
@@ -169,6 +173,15 @@ class Network(nn.Module):
             y, state = self(at, state, effective)
             outputs.append(y)
         return torch.stack(outputs), state
+
+    def record(self, x: Tensor, cells: Sequence[str] | None = None, state: Any = None) -> Activity:
+        """Runs x [time, batch, inputs] and keeps voltages, outputs and currents of the named cells (None: of all).
+
+        See `celegans_nn.networks.record`: what comes back has `.frame()`, `.rates()`, and a figure by one call each.
+        """
+        from celegans_nn.networks.record import record
+
+        return record(self, x, cells, state)
 
     def connectome_parameters(self) -> tuple[str, ...]:
         """Names of the parameters that stand for the wiring, which a trainer may mutate at a rate of their own."""
