@@ -46,7 +46,7 @@ def build(
     worm
         The wiring.
     neuron
-        From the simplest to the most biophysical: "relu", "rate", "lif", "alif", "izhikevich"; see
+        From the simplest to the most biophysical: "relu", "rate", "lif", "alif", "izhikevich", "graded"; see
         `celegans_nn.neurons`.
         Or a feedforward translation (see `SparseMLP`): "sparse_mlp", cut where the wiring runs backwards, or
         "unrolled_mlp", as many layers as `ticks`; both without gap junctions and without memory.

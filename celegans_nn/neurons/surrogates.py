@@ -38,7 +38,7 @@ CODES = {name: code for code, name in enumerate(SURROGATES)}
 _DERIVATIVES = tuple(surrogate.derivative for surrogate in SURROGATES.values())
 
 
-def surrogate_parameters(name: str) -> dict[str, float | int]:
+def surrogate_parameters(name: str) -> dict[str, Any]:
     """The fields `slope` and `surrogate` of a spiking rule's parameters; NetworkError for an unknown name.
 
     >>> surrogate_parameters("triangular")

@@ -106,7 +106,33 @@ class Izhikevich(Cells):
         self.z = 1 - silent
 
 
-CELLS = {"relu": Relu, "rate": Rate, "lif": LIF, "alif": ALIF, "izhikevich": Izhikevich}
+class Graded(Cells):
+    """100 pS a contact; in seconds, pS, pF and mV, so that currents are in fA."""
+
+    def start(self):
+        c, zero = self.c, torch.zeros_like(self.weight)
+        self.excitatory, self.inhibitory = torch.maximum(self.weight, zero), torch.maximum(-self.weight, zero)
+        rest = c["rise_per_s"] / (c["rise_per_s"] + 2 * c["fall_per_s"])
+        synaptic = 100 * rest * (self.excitatory + self.inhibitory).sum(0)
+        a = torch.diag(c["leak_ps"] + synaptic + 100 * self.g.sum(1)) - 100 * self.g
+        b = c["leak_ps"] * -35.0 + 100 * rest * self.inhibitory.sum(0) * c["inhibitory_mv"]  # excitation is to 0 mV
+        self.threshold = torch.linalg.inv(a) @ b
+        self.v = self.u = self.v + self.threshold
+        self.z = self.z + rest
+
+    def tick(self, drive):
+        c, seconds = self.c, self.dt / 1000
+        total = c["leak_ps"] + 100 * (self.z @ (self.excitatory + self.inhibitory) + self.g.sum(1))
+        pull = c["leak_ps"] * -35.0 + 100 * (self.z @ self.inhibitory * c["inhibitory_mv"] + self.u @ self.g) + drive
+        target, tau = pull / total, c["capacitance_pf"] / total
+        self.v = target + (self.v - target) * torch.exp(-seconds / tau)
+        self.u = target + (self.v - target) * torch.exp(-seconds / 2 / tau)
+        opening = c["rise_per_s"] / (1 + torch.exp(-c["steepness"] * (self.v - self.threshold)))
+        rate = opening + c["fall_per_s"]
+        self.z = opening / rate + (self.z - opening / rate) * torch.exp(-seconds * rate)
+
+
+CELLS = {"relu": Relu, "rate": Rate, "lif": LIF, "alif": ALIF, "izhikevich": Izhikevich, "graded": Graded}
 
 
 def dense_reference(net, x, weight, conductance):

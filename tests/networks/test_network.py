@@ -18,6 +18,7 @@ from tests.networks.dense_reference import dense_reference
 from tests.worms import random_worm
 
 LEVELS = list(MODELS)
+PRESETS = [(name, preset) for name, model in MODELS.items() for preset in (None, *model.presets)]
 
 
 @pytest.mark.parametrize(("neuron", "gaps"), list(itertools.product(LEVELS, (False, True))))
@@ -54,14 +55,14 @@ def test_building_and_running_leaves_the_global_random_state_alone():
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-PRESETS = [(name, preset) for name, model in MODELS.items() for preset in (None, *model.presets)]
 SURROGATES_TOO = [(name, None, s) for name in ("lif", "alif", "izhikevich") for s in ("arctan", "triangular")]
 
 
 @pytest.mark.parametrize(("neuron", "preset", "surrogate"), [*((*p, None) for p in PRESETS), *SURROGATES_TOO])
 def test_outputs_and_gradients_agree_with_autograd_on_a_dense_reference(neuron, preset, surrogate):
     worm = random_worm(seed=2)
-    options = {"inputs": 5, "outputs": 3, "ticks": 3, "preset": preset, "surrogate": surrogate}
+    dt_ms = 20.0 if neuron == "graded" else 1.0  # its synapses take tenths of a second
+    options = {"inputs": 5, "outputs": 3, "ticks": 3, "dt_ms": dt_ms, "preset": preset, "surrogate": surrogate}
     net = build(worm, neuron, **options).double()  # in float32 a spike may flip by rounding
     with torch.no_grad():  # a livelier network than the start
         net.chemical.log_weight += 0.9
@@ -90,11 +91,13 @@ def test_outputs_and_gradients_agree_with_autograd_on_a_dense_reference(neuron, 
     assert float(by_edge.abs().max()) > 1e-3
 
 
-def test_gap_currents_sum_to_zero_over_the_network():
-    net = build(random_worm(), "lif", inputs=5, outputs=3)
-    current = gap_current(torch.randn(9, 16), net.gap.matrix())
-    assert current.sum(1).abs().max() < 1e-5
+@pytest.mark.parametrize(("neuron", "preset"), PRESETS)
+def test_gap_currents_sum_to_zero_over_the_network(neuron, preset):
+    net = build(random_worm(), neuron, inputs=5, outputs=3, preset=preset).double()
+    _, state = net.unroll(5 * torch.randn(9, 3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    current = gap_current(state.potential, net.gap.matrix())
     assert current.abs().max() > 1e-3
+    assert current.sum(1).abs().max() < 1e-12 * state.potential.abs().max() * len(net.worm)
 
 
 def test_too_strong_gap_junctions_are_refused_when_built_and_named():
@@ -114,11 +117,26 @@ def test_without_edges_every_cell_is_alone(neuron):
         type(worm.chemical_edges)(*(a[:0] for a in worm.chemical_edges)),
         type(worm.electrical_edges)(*(a[:0] for a in worm.electrical_edges)),
     )
-    net = build(empty, neuron, inputs=5, outputs=3)
+    net = build(empty, neuron, inputs=5, outputs=3, ticks=20)
     y, state = net(torch.randn(4, 5) * 10)
     muscles = [empty.index[c] for c in net.interface.output_cells]
-    assert (state.output[:, muscles] == 0).all()
+    rest = net.initial_state(4)
+    torch.testing.assert_close(state.output[:, muscles], rest.output[:, muscles])
     assert torch.equal(y[0], y[1])
+    assert (state.potential != rest.potential)[:, net.source < 12].any()  # the others felt their input
+
+
+@pytest.mark.parametrize(("neuron", "preset"), PRESETS)
+def test_with_weights_that_are_next_to_nothing_every_cell_does_what_it_does_alone(neuron, preset):
+    worm, x = random_worm(), torch.randn(20, 3, 5, generator=torch.Generator().manual_seed(0))
+    empty = worm.with_edges(*(type(e)(*(a[:0] for a in e)) for e in (worm.chemical_edges, worm.electrical_edges)))
+    nets = [build(w, neuron, inputs=5, outputs=3, preset=preset).double() for w in (worm, empty)]
+    with torch.no_grad():
+        nets[0].chemical.log_weight.fill_(-60.0)
+        nets[0].gap.log_conductance.fill_(-60.0)
+    states = [net.unroll(x.double())[1] for net in nets]
+    for ours, alone in zip(*states, strict=True):
+        torch.testing.assert_close(ours, alone, rtol=1e-9, atol=1e-12)
 
 
 def test_unknown_signs_need_a_choice_and_each_choice_does_what_it_says():

@@ -33,7 +33,8 @@ def _exp(x):
 
 @overload(ops.sigmoid)
 def _sigmoid(x):
-    return lambda x: 1 / (1 + math.exp(-x))
+    one = numba.from_dtype(np.float32)  # a literal would make float64 of it
+    return lambda x: one(1) / (one(1) + math.exp(-x))
 
 
 @overload(ops.clip)
@@ -70,7 +71,7 @@ def test_compiled_rule_agrees_with_torch_at_each_of_200_ticks(name, preset):
         return compiled(own, model.state(*before), given)
 
     state = model.initial(rule, torch.zeros(cells))
-    moved = 0.0
+    moved = changes = 0.0
     for t in range(ticks):
         sent = state.output
         if model.conductance:
@@ -83,11 +84,12 @@ def test_compiled_rule_agrees_with_torch_at_each_of_200_ticks(name, preset):
         state = model.step(rule, state, given)
         after = [compiled_step(i, before[i], given_to[i]) for i in range(cells)]
         ours = np.array([[field[i].item() for field in state] for i in range(cells)])
-        np.testing.assert_allclose(ours, np.array(after, dtype=np.float64), rtol=1e-6, atol=1e-7)
-        moved += float((state.output - sent).abs().sum())
-    assert moved > 1  # the network was doing something
-    if model.spiking:
-        assert moved > ticks
+        error = np.abs(ours - np.array(after, dtype=np.float64)).max(0)
+        assert (error <= 1e-6 * np.abs(ours).max(0) + 1e-7).all(), (t, model.state._fields, error)
+        moved += np.abs(ours[:, -1] - [b[-1] for b in before]).sum()
+        changes += float((state.output - sent).abs().sum())
+    assert moved > ticks / 10  # the network was doing something
+    assert changes > (ticks if model.spiking else 0.1)
 
 
 def of_cell(values, i):
