@@ -21,12 +21,14 @@ EVERY_PRESET = [
     for name, model in MODELS.items()
     for preset in (None, *(p for p in model.presets if model.presets[p] is not model.constants))
 ]
+DELAYED = [("relu", None, 2), ("lif", None, 3), ("graded", None, 3)]
 
 
 def network(neuron, **options):
     """Values of its own on every edge: with equal weights two sums of spikes could tie at a threshold."""
     dt_ms = 0.2 if neuron == "izhikevich" else 1.0  # few Euler steps a tick: a short program
     net = build(random_worm(), neuron, inputs=7, outputs=3, ticks=2, dt_ms=dt_ms, **options)
+    net.backend = "torch"  # what is exported
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in net.parameters():
@@ -39,10 +41,13 @@ def observations(batch):
 
 
 def reference(net, x):
-    """What the network itself answers, and its cells' state at the end."""
+    """What the network itself answers step by step, and its cells' state at the end."""
+    state, ys = None, []
     with torch.no_grad():
-        ys, state = net.unroll(x)
-    return ys, cells_of(state)
+        for at in x:
+            y, state = net(at, state)
+            ys.append(y)
+    return torch.stack(ys), cells_of(state)
 
 
 def run(step, about, x):
@@ -53,8 +58,7 @@ def run(step, about, x):
     return torch.stack(ys), state
 
 
-@pytest.mark.parametrize(("neuron", "preset"), EVERY_PRESET)
-@pytest.mark.parametrize("delay", [1, 3])
+@pytest.mark.parametrize(("neuron", "preset", "delay"), [*((n, p, 1) for n, p in EVERY_PRESET), *DELAYED])
 def test_an_exported_step_read_back_from_disk_answers_as_the_network_for_any_batch(neuron, preset, delay, tmp_path):
     net = network(neuron, preset=preset, delay=delay)
     torch.export.save(export_step(net), tmp_path / "step.pt2")
@@ -92,8 +96,8 @@ def test_onnxruntime_answers_as_the_network(neuron, preset, tmp_path):
         ys, cells = reference(net, x)
         found, state = run_onnx(tmp_path / "step.onnx", x)
         torch.testing.assert_close(found, ys, rtol=1e-4, atol=1e-5)
-        for ours, theirs in zip(cells, state, strict=False):
-            torch.testing.assert_close(theirs, ours, rtol=1e-4, atol=1e-4)
+        for ours, theirs in zip(cells, state, strict=False):  # a membrane close to firing multiplies what is rounded
+            assert (theirs - ours).abs().max() <= 1e-4 * ours.abs().max()
     assert [path.name for path in tmp_path.iterdir()] == ["step.onnx"]
 
 
