@@ -36,8 +36,9 @@ def to_nir(net: Network, linear: bool = False) -> Any:
 
     Input is the current into the interface's input cells (what the encoder gives: it has a tanh, for which NIR has
     no node), Output what its output cells transmit in every tick (the decoder reads their mean over a control step).
-    Between them stand nir.Linear `input`, nir.LIF or nir.LI `cells` with one unit a cell in the wiring's order,
-    nir.Linear `recurrent`, and nir.Linear `output`. Write it with `nir.write(path, graph)`.
+    They are named `input` and `output`, as readers of NIR expect; between them stand nir.Linear `to_cells`, nir.LIF or
+    nir.LI `cells` with one unit a cell in the wiring's order, nir.Linear `recurrent`, and nir.Linear `from_cells`.
+    Write the graph with `nir.write(path, graph)`.
 
     lif: a simulator that integrates exactly in steps of dt_ms, and lets a spike count as a current of 1 through the
     tick after it, gives the same spikes. NIR fires at v > v_threshold and the network at v >= threshold, hence
@@ -59,15 +60,15 @@ def to_nir(net: Network, linear: bool = False) -> Any:
     inputs = [net.worm.index[name] for name in net.interface.input_cells]
     outputs = [net.worm.index[name] for name in net.interface.output_cells]
     nodes = {
-        "observed": nir.Input(np.array([len(inputs)])),
-        "input": nir.Linear(_select(n, inputs).T.copy()),
+        "input": nir.Input(np.array([len(inputs)])),
+        "to_cells": nir.Linear(_select(n, inputs).T.copy()),
         "cells": _lif(nir, rule, net.dt_ms, n) if net.model.name == "lif" else _li(nir, rule, net.dt_ms, n),
         "recurrent": nir.Linear(effective["chemical"].cpu().numpy().T.copy()),
-        "output": nir.Linear(_select(n, outputs)),
-        "transmitted": nir.Output(np.array([len(outputs)])),
+        "from_cells": nir.Linear(_select(n, outputs)),
+        "output": nir.Output(np.array([len(outputs)])),
     }
-    edges = [("observed", "input"), ("input", "cells"), ("recurrent", "cells"), ("cells", "output")]
-    edges.append(("output", "transmitted"))
+    edges = [("input", "to_cells"), ("to_cells", "cells"), ("recurrent", "cells"), ("cells", "from_cells")]
+    edges.append(("from_cells", "output"))
     if net.delay == 1:
         edges.append(("cells", "recurrent"))
     else:

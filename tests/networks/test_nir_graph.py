@@ -37,9 +37,9 @@ def simulate(graph, current, ticks, dt):
     queues = {n: [np.zeros(node.delay.shape)] * round(float(node.delay[0]) / dt) for n, node in nodes.items()
               if isinstance(node, nir.Delay)}  # fmt: skip
     v, outputs = np.zeros_like(nodes["cells"].tau), []
-    values["observed"] = current
+    values["input"] = current
     for _ in range(ticks):
-        for name in ("delay", "recurrent", "input", "cells", "output", "transmitted"):
+        for name in ("delay", "recurrent", "to_cells", "cells", "from_cells", "output"):
             if name not in nodes:
                 continue
             node, arriving = nodes[name], sum(values[source] for source in sources[name])
@@ -84,7 +84,7 @@ def test_lif_read_back_from_disk_fires_the_same_spikes(delay, dt_ms, tmp_path):
     assert spikes.sum() > 300
     assert np.array_equal(found, spikes)
     outputs = [net.worm.index[name] for name in net.interface.output_cells]
-    assert np.array_equal(values["transmitted"], spikes[-1, outputs])
+    assert np.array_equal(values["output"], spikes[-1, outputs])
 
 
 def test_the_spikes_of_the_worms_motor_circuit_are_the_same():
@@ -106,6 +106,7 @@ def test_time_constants_thresholds_and_names_arrive_in_the_units_of_the_standard
     names = json.loads(graph.metadata["celegans_nn"])
     assert tuple(names["cells"]) == net.worm.names
     assert float(graph.metadata["dt"]) == 0.0005
+    assert (list(graph.inputs), list(graph.outputs)) == (["input"], ["output"])
     assert graph.nodes["recurrent"].weight.shape == (16, 16)
     pre, post = net.worm.chemical_edges.pre[0], net.worm.chemical_edges.post[0]
     weight = net.chemical.matrix()[pre, post].item()
