@@ -10,6 +10,7 @@ so that R = gain / (1 - a) makes an exact integrator with the step dt of the net
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from typing import Any
@@ -67,13 +68,12 @@ def to_nir(net: Network, linear: bool = False) -> Any:
         "from_cells": nir.Linear(_select(n, outputs)),
         "output": nir.Output(np.array([len(outputs)])),
     }
-    edges = [("input", "to_cells"), ("to_cells", "cells"), ("recurrent", "cells"), ("cells", "from_cells")]
-    edges.append(("from_cells", "output"))
-    if net.delay == 1:
-        edges.append(("cells", "recurrent"))
-    else:
+    loop = ["cells", "recurrent", "cells"]
+    if net.delay > 1:
         nodes["delay"] = nir.Delay(np.full(n, (net.delay - 1) * net.dt_ms * MS))
-        edges += [("cells", "delay"), ("delay", "recurrent")]
+        loop.insert(1, "delay")
+    way = ["input", "to_cells", *loop, "from_cells", "output"]  # readers may run the nodes in the order of the edges
+    edges = list(itertools.pairwise(way))
     names = {"cells": net.worm.names, "input": net.interface.input_cells, "output": net.interface.output_cells}
     return nir.NIRGraph(nodes, edges, metadata={"celegans_nn": json.dumps(names), "dt": net.dt_ms * MS})
 
