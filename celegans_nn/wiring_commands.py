@@ -59,6 +59,7 @@ def rewire(
     polarity: str = "transmitter",
     inputs: str | None = None,
     outputs: str | None = None,
+    initial_weights: str = "table",
     n: int | None = None,
     out: Path | None = None,
     figure: Path | None = None,
@@ -79,16 +80,19 @@ def rewire(
         polarity: what gives a synapse its sign.
         inputs: names of the cells that take observations, with commas between; motor neurons if not given.
         outputs: names of the cells that drive actions, with commas between; muscles if not given.
+        initial_weights: table, or shared if the networks to be compared start from one weight a sign: then a null
+            model that differs in weights alone is refused.
         n: as many controls, from 2; prints where the original stands among them.
         out: a folder for the control's CSV tables (one folder a control, 000 and up, with --n).
         figure: a .png, .svg or .pdf of what was kept and what changed.
     """
     _check_figure(figure)
     ends = {"inputs": _names(inputs), "outputs": _names(outputs)}
+    how: dict[str, Any] = {"seed": seed, "scope": scope, "initial_weights": initial_weights, **ends}
     if n is not None and n < 2:
         raise CelegansError(f"--n {n}: an ensemble has 2 controls or more; leave --n out for one control")
     worm = load(source, circuit, muscles, polarity)
-    report = _one(worm, null, seed, scope, ends, out) if n is None else _many(worm, null, n, seed, scope, ends, out)
+    report = _one(worm, null, how, ends, out) if n is None else _many(worm, null, n, how, ends, out)
     print(report)
     if out is not None:
         print(f"written to {out}")
@@ -97,21 +101,23 @@ def rewire(
     return 0
 
 
-def _one(worm: Connectome, null: str, seed: int, scope: str, ends: dict[str, Any], out: Path | None) -> Any:
+def _one(worm: Connectome, null: str, how: dict[str, Any], ends: dict[str, Any], out: Path | None) -> Any:
     from celegans_nn.rewiring import compare
     from celegans_nn.rewiring import rewire as rewired
 
-    control = rewired(worm, null, seed=seed, scope=scope, **ends)
+    control = rewired(worm, null, **how)
     if out is not None:
         control.to_csv(out)
     return compare(worm, control, **ends)
 
 
-def _many(worm: Connectome, null: str, n: int, seed: int, scope: str, ends: dict[str, Any], out: Path | None) -> Any:
+def _many(worm: Connectome, null: str, n: int, how: dict[str, Any], ends: dict[str, Any], out: Path | None) -> Any:
     from celegans_nn.rewiring import rewire_many
     from celegans_nn.rewiring.ensemble import compare_ensemble
 
-    controls: Iterable[Connectome] = rewire_many(worm, null, n=n, seed=seed, scope=scope, **ends)
+    if out is not None and out.is_dir() and any(out.iterdir()):
+        raise CelegansError(f"{out} is not empty, and an ensemble's folder holds nothing else; give a new folder")
+    controls: Iterable[Connectome] = rewire_many(worm, null, n=n, **how)
     return compare_ensemble(worm, controls if out is None else _written(controls, out, len(str(n - 1))), **ends)
 
 
@@ -147,6 +153,8 @@ def load(source: str, circuit: str, muscles: bool, polarity: str) -> Connectome:
     from celegans_nn.connectome import io
     from celegans_nn.connectome.sources import SOURCES, load_connectome
 
+    if not source.strip():
+        raise CelegansError(f"the wiring is {source!r}; name one of {', '.join(SOURCES)}, or a folder or file")
     path = Path(source)
     looks_like_a_path = path.suffix in (".graphml", ".csv") or "/" in source or path.exists()
     if source in SOURCES or not looks_like_a_path:

@@ -244,3 +244,21 @@ def test_a_reader_that_goes_away_is_no_error():
     done = subprocess.run(["bash", "-o", "pipefail", "-c", script], capture_output=True, text=True)
     assert done.stderr == ""
     assert "null degree" in done.stdout
+
+
+def test_an_ensembles_folder_is_new(tmp_path, capsys):
+    arguments = ["rewire", "haspel2012", "degree", "--n", "2", "--out", str(tmp_path / "controls")]
+    with pytest.raises(SystemExit) as first:
+        cli.main(arguments)
+    assert first.value.code == 0
+    with pytest.raises(SystemExit) as second:
+        cli.main(arguments)
+    assert second.value.code == 2
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_a_control_that_shared_weights_make_void_is_refused_on_the_command_line(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["rewire", "haspel2012", "weight_shuffle", "--initial-weights", "shared"])
+    assert stopped.value.code == 2
+    assert "void under shared initial weights" in capsys.readouterr().err

@@ -73,8 +73,8 @@ def rewire(
         not drive, nor gap junctions with a muscle. "muscles": only edges with a muscle at an end. "all": every
         edge, each among those between the same kinds of cells. Self-loops stay in every scope.
     inputs, outputs
-        Names of the cells that take observations and that drive actions, for `boundary`. By default those of a
-        network: motor neurons and muscles.
+        Names of the cells that take observations and that drive actions; `boundary` alone looks at them. By default
+        those of a network: motor neurons and muscles.
     initial_weights
         "table", or "shared" if the networks to be compared start from one weight a sign: then null models that
         differ from a lower rung in weights alone are refused.
@@ -138,10 +138,13 @@ def check_request(
     _check_null(null)
     check_scope(scope)
     refuse_void(null, initial_weights)
-    return end_cells(worm, inputs, outputs) if null in KEEP_A_BOUNDARY else ()
+    ends = end_cells(worm, inputs, outputs)
+    return ends if null in KEEP_A_BOUNDARY else ()
 
 
 def _check_null(null: str) -> None:
+    if not isinstance(null, str):
+        raise RewiringError(f"the null model is {one_line(null)!r}; give one name of {', '.join(NULLS)}")
     if null == INTERFACE_SHUFFLE:
         raise RewiringError(
             "interface_shuffle keeps the graph and moves its inputs and outputs; "

@@ -76,9 +76,11 @@ def end_cells(
 
 
 def _positions(worm: Connectome, names: Iterable[str]) -> np.ndarray:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise RewiringError(f"input or output cells are {one_line(names)!r}; give a list of names")
     positions = []
     for name in names:
-        if name not in worm.index:
+        if not isinstance(name, str) or name not in worm.index:
             raise RewiringError(f"unknown cell {one_line(name)!r} among {len(worm)} cells; name cells of the wiring")
         positions.append(worm.index[name])
     return np.array(positions, dtype=np.int64)
@@ -107,23 +109,28 @@ def unordered(blocks: np.ndarray) -> np.ndarray:
     return np.where(blocks == STAYS, STAYS, joined)
 
 
-def refuse_unmoved(made: Rewired, null: str, scope: str, reason: str) -> Rewired:
-    """`made`, unless it left the wiring as it was: then one line says why.
+def refuse_unmoved(made: Rewired, null: str, scope: str, reason: str, gap_reason: str | None = None) -> Rewired:
+    """`made`, unless it left the wiring as it was: then one line says why, for each kind of edge.
 
-    Gap junctions that cannot move beside chemical edges that can are no error (two gap junctions of one cell
-    are the only graph with their degrees); their accepted moves, 0, stand in the provenance.
+    Where one kind moved and the other could not (two gap junctions of one cell are the only graph with their
+    degrees), the control is one, and its notes say under `frozen` what stayed. `gap_reason`: where it differs.
     """
-    kind, moves = ("chemical edges", made.chemical_moves)
-    if moves.edges == 0:
-        kind, moves = ("gap junctions", made.electrical_moves)
-    if moves.edges == 0:
+    kinds = {
+        "chemical edges": (made.chemical_moves, reason),
+        "gap junctions": (made.electrical_moves, gap_reason or reason),
+    }
+    in_scope = {kind: of for kind, of in kinds.items() if of[0].edges}
+    if not in_scope:
         raise RewiringError(f"{null}: no edge is in scope {scope!r}; choose another scope or a larger circuit")
-    if moves.accepted == 0:
-        raise RewiringError(
-            f"{null}: none of {moves.attempted} attempts moved one of the {moves.edges} {kind} in scope {scope!r}: "
-            f"{reason}; choose another null model or a larger circuit"
+    frozen = {kind: of for kind, of in in_scope.items() if of[0].accepted == 0}
+    if len(frozen) == len(in_scope):
+        why = "; ".join(
+            f"none of {moves.attempted} attempts moved one of the {moves.edges} {kind} in scope {scope!r}: {because}"
+            for kind, (moves, because) in frozen.items()
         )
-    return made
+        raise RewiringError(f"{null}: {why}; choose another null model or a larger circuit")
+    notes = {"frozen": f"{kind}: {because}" for kind, (_, because) in frozen.items()}
+    return made._replace(notes=made.notes | notes)
 
 
 def dealt_within(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,10 @@ from celegans_nn.rewiring.report import (
     NO_PROPERTY,
     OVERLAPS,
     ROUNDING,
+    SAID_OF_THE_WORM,
     aligned,
     check_same_cells,
+    notes_of,
     number,
     rewired_record,
     rows_of,
@@ -102,7 +104,9 @@ class EnsembleReport:
         return draw_ensemble(self)
 
     def __str__(self) -> str:
-        heads = ("measure", "of", "original", "mean", "sd", "min", "max", "z", "%ile", "p", "verdict")
+        heads: tuple[str, ...] = ("measure", "of", "original", "mean", "sd", "min", "max", "z", "%ile", "p", "verdict")
+        some_undefined = _some_undefined(self.rows)
+        heads += ("defined in",) if some_undefined else ()
         cells = [
             (
                 r.measure,
@@ -110,6 +114,7 @@ class EnsembleReport:
                 *map(number, (r.original, r.mean, r.sd, r.least, r.most)),
                 *(number(round(x, 3)) if np.isfinite(x) else number(x) for x in (r.z, r.percentile, r.p)),
                 r.verdict,
+                *((str(r.controls),) if some_undefined else ()),
             )
             for r in self.rows
         ]
@@ -158,7 +163,8 @@ def compare_ensemble(
     for control in controls:
         check_same_cells("compare_ensemble", original, control)
         of_control = profile(control, *ends)
-        seen.records.append({k: v for k, v in rewired_record(control).items() if k in RECORDED})
+        kept = (*RECORDED, *SAID_OF_THE_WORM)
+        seen.records.append({k: v for k, v in rewired_record(control).items() if k in kept})
         seen.graphs.add(control.fingerprint)
         for row in rows_of(original, control, of_original, of_control):
             value = _summary(of_control[row.measure]) if row.measure in of_control else row.control
@@ -179,7 +185,7 @@ def compare_ensemble(
         )
         for measure, of_controls in values.items()
     )
-    return EnsembleReport(_title(original, seen), _notes(seen), rows, values)
+    return EnsembleReport(_title(original, seen), _notes(seen, _some_undefined(rows)), rows, values)
 
 
 @dataclass
@@ -230,6 +236,11 @@ def _rank(controls: np.ndarray, original: float) -> tuple[float, float]:
     return 100 * (below + ties / 2) / n, min(1.0, 2 * (1 + as_far_out) / (1 + n))
 
 
+def _some_undefined(rows: Sequence[EnsembleRow]) -> bool:
+    counts = [r.controls for r in rows if not np.isnan(r.original)]
+    return min(counts, default=0) < max(counts, default=0)
+
+
 def _title(original: Connectome, seen: _Seen) -> str:
     """Source, number of controls, null models, seeds and scopes, as far as the provenances say."""
     parts = [source_of(original), f"{len(seen.records)} controls"]
@@ -244,12 +255,15 @@ def _title(original: Connectome, seen: _Seen) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _notes(seen: _Seen) -> tuple[str, ...]:
+def _notes(seen: _Seen, some_undefined: bool) -> tuple[str, ...]:
     r = len(seen.records)
     notes = [
         f"{r} controls resolve percentiles to {100 / r:.3g} %, and no p is below 2/(1 + {r}) = {2 / (1 + r):.2g}; "
-        "p is two-sided, by rank, not corrected for the number of measures."
+        "p is two-sided, by rank, not corrected for the number of measures.",
+        *(f"{key}: {text}" for key, text in notes_of(seen.records[0]).items() if key in SAID_OF_THE_WORM),
     ]
+    if some_undefined:
+        notes.append("Where a measure is defined in fewer controls, percentile and p rest on those alone.")
     if len(seen.graphs) < r:
         notes.append(f"Only {len(seen.graphs)} of the {r} controls are different graphs.")
     nulls = {r.get("null") for r in seen.records}

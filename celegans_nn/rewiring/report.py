@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,8 @@ class PreservationReport:
     rows: tuple[Row, ...]
     profiles: tuple[Profile, Profile] = field(repr=False, compare=False)
     """Every measure of the original and of the control, in full."""
+    notes: tuple[str, ...] = ()
+    """What the null model said about how it was applied."""
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -91,7 +94,7 @@ class PreservationReport:
     def __str__(self) -> str:
         heads = ("measure", "original", "control", "difference", "verdict")
         cells = [(r.measure, *map(number, (r.original, r.control, r.difference)), r.verdict) for r in self.rows]
-        return "\n".join([self.title, *aligned(heads, cells, left=(0, 4))])
+        return "\n".join([self.title, *aligned(heads, cells, left=(0, 4)), *self.notes])
 
 
 def compare(
@@ -117,7 +120,8 @@ def compare(
     ends = end_cells(original, inputs, outputs)
     of_original, of_control = profile(original, *ends), profile(control, *ends)
     rows = rows_of(original, control, of_original, of_control)
-    return PreservationReport(_title(original, control), rows, (of_original, of_control))
+    notes = tuple(f"{key}: {text}" for key, text in notes_of(rewired_record(control)).items())
+    return PreservationReport(_title(original, control), rows, (of_original, of_control), notes)
 
 
 def rows_of(original: Connectome, control: Connectome, of_original: Profile, of_control: Profile) -> tuple[Row, ...]:
@@ -140,6 +144,19 @@ def check_same_cells(what: str, original: Connectome, control: Connectome) -> No
             f"{what}: the control's {len(control)} cells are not the original's {len(original)} in the same order; "
             "give a control made from this connectome, or cut both with subset()"
         )
+
+
+SAID_OF_THE_WORM = ("equals", "frozen", "signs", "movable_share")
+"""Notes of a null model that hold for every control of a wiring."""
+
+
+def notes_of(record: Mapping[str, object]) -> dict[str, str]:
+    """What a null model said about how it was applied."""
+    return {
+        key: one_line(text, 300)
+        for key, text in record.items()
+        if isinstance(text, str) and key not in ("null", "scope")
+    }
 
 
 def rewired_record(worm: Connectome) -> dict[str, Any]:
@@ -196,7 +213,13 @@ def _verdict(relative: float) -> str:
     """The verdict on a relative difference."""
     if relative <= ROUNDING:
         return EXACTLY
-    return f"kept within {100 * relative:.2g} %" if relative <= TOLERANCE else CHANGED
+    return f"kept within {_rounded_up(100 * relative):g} %" if relative <= TOLERANCE else CHANGED
+
+
+def _rounded_up(percent: float) -> float:
+    """To two digits, never down: what is kept within 2.34 % is not kept within 2.3 %."""
+    step = 10.0 ** (math.floor(math.log10(percent)) - 1)
+    return min(round(math.ceil(percent / step - 1e-9) * step, 12), 100 * TOLERANCE)
 
 
 def _scalar(measure: str, original: float, control: float) -> Row:

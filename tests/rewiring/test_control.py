@@ -134,7 +134,7 @@ def test_wrong_arguments_are_named_in_one_line(worm, null, scope, seed, part):
 @pytest.mark.parametrize("kind", ["chemical", "electrical"])
 def test_a_complete_graph_is_refused_because_nothing_can_move(null, kind):
     pairs = [(a, b) for a in "ABCD" for b in "ABCD" if a < b or (a > b and kind == "chemical")]
-    message = refusal(connectome(pairs, kind), null, seed=0, inputs="A", outputs="B")
+    message = refusal(connectome(pairs, kind), null, seed=0, inputs=["A"], outputs=["B"])
     assert "none of" in message or (null, kind) == ("sign_shuffle", "electrical")  # which has no sign to move
 
 
@@ -178,3 +178,21 @@ def test_importing_the_room_loads_no_torch():
 def test_the_name_of_a_source_is_no_wiring():
     with pytest.raises(RewiringError, match="give a Connectome"):
         rewire("haspel2012", "degree", seed=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "part"),
+    [
+        ({"inputs": "hm_DA1"}, "give a list of names"),
+        ({"inputs": 5}, "input or output cells are '5'"),
+        ({"outputs": [["hm_DA1"]]}, "unknown cell"),
+        ({"inputs": ["ZZ"]}, "unknown cell 'ZZ'"),
+    ],
+)
+def test_wrong_cells_of_an_interface_are_refused_for_every_null(worm, options, part):
+    for null in ("degree", "boundary"):
+        assert part in refusal(worm, null, seed=0, **options)
+
+
+def test_a_null_model_that_is_no_name_is_refused(worm):
+    assert "give one name of" in refusal(worm, ["degree"], seed=0)

@@ -293,3 +293,16 @@ def test_the_spectral_radius_of_a_large_ring_whose_eigenvalues_all_have_one_modu
     assert spectral_radius(Connectome.from_edges(ring), "weight") == pytest.approx(3)
     monkeypatch.setattr(measures, "LAST_RESORT", 500)
     assert np.isnan(spectral_radius(Connectome.from_edges(ring), "weight"))
+
+
+def test_kept_within_rounds_up():
+    worm = load_connectome("haspel2012")
+    e = worm.chemical_edges
+    for factor, said in ((1.0234, "kept within 2.4 %"), (1.02, "kept within 2 %"), (1.0499, "kept within 5 %")):
+        assert compare(worm, worm.with_edges(e._replace(weight=e.weight * factor)))["in-strength"].verdict == said
+
+
+def test_what_a_null_model_says_of_itself_stands_below_the_table():
+    worm = load_connectome(muscles=False)
+    text = str(compare(worm, rewire(worm, "class_block", seed=0)))
+    assert "movable_share: " in text.splitlines()[-1] or "movable_share: " in text
