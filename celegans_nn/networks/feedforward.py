@@ -67,6 +67,10 @@ class SparseMLP(Network):
             cells = self.tick(drive, cells, effective)
         return self.readout(cells.output), None
 
+    def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """x [time, batch, inputs] -> (y [time, batch, outputs], None): every step on its own."""
+        return torch.stack([self(at)[0] for at in x]), None
+
 
 def feedforward_wiring(worm: Connectome) -> tuple[Connectome, int]:
     """The wiring without the chemical edges that run backwards and without gap junctions, and its number of layers."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.errors import NetworkError, nearest, one_line
+from celegans_nn.networks import fast
 from celegans_nn.networks.interface import Coder, Interface, check_observations
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions, gap_current
 from celegans_nn.neurons import NeuronModel, SynapticInput
@@ -18,6 +20,9 @@ from celegans_nn.neurons.surrogates import surrogate_parameters
 
 if TYPE_CHECKING:
     from celegans_nn.networks.record import Activity
+
+
+BACKENDS = ("auto", "torch", "compiled")
 
 
 class Delayed(NamedTuple):
@@ -45,6 +50,9 @@ class Network(nn.Module):
 
     source: Tensor
     output_cells: Tensor
+    backend: str
+    """"auto": the compiled way over the edges (`fast`) where that can run, else torch's ticks. "torch": these always.
+    "compiled": the compiled way, or a NetworkError that says what stands against it."""
 
     def __init__(
         self,
@@ -78,6 +86,8 @@ class Network(nn.Module):
         self.decoder = Coder(i.decoder, len(i.output_cells), len(i.actions), i.hidden, generator)
         source = torch.full((len(worm),), len(i.input_cells))
         source[[worm.index[name] for name in i.input_cells]] = torch.arange(len(i.input_cells))
+        self.backend = "auto"
+        self._wired: tuple[tuple[Any, ...], fast.Wiring] | None = None
         self.register_buffer("source", source, persistent=False)
         self.register_buffer("output_cells", torch.tensor(o), persistent=False)
 
@@ -118,32 +128,89 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor, state: Any = None, effective: dict[str, Any] | None = None) -> tuple[Tensor, Any]:
         """One control step: x [batch, inputs] -> (y [batch, outputs], state)."""
-        effective = self.precompute() if effective is None else effective
-        state = self.initial_state(x.shape[0], effective) if state is None else state
-        drive = self.drive(x)
-        total: Any = 0.0
-        for _ in range(self.ticks):
-            state = self.tick(drive, state, effective)
-            total = total + cells_of(state).output
-        return self.readout(total / self.ticks), state
+        mean, state = self._run(self._encode(x)[None], 1, state, effective)
+        return self._decode(mean[0]), state
 
     def drive(self, x: Tensor) -> Tensor:
         """The current [batch, N] that observations x [batch, inputs] give to every cell (0 to non-input cells)."""
+        return self._to_cells(self._encode(x))
+
+    def _encode(self, x: Tensor) -> Tensor:
+        """The current [batch, input cells] that observations give."""
         check_observations(x, len(self.interface.observations))
-        current = self.model.encoder_gain * self.encoder(x)
-        return torch.nn.functional.pad(current, (0, 1)).index_select(1, self.source)
+        current = self.encoder(x)
+        return current if self.model.encoder_gain == 1 else self.model.encoder_gain * current
+
+    def _to_cells(self, current: Tensor) -> Tensor:
+        """[..., N] from the input cells' [..., input cells]."""
+        return torch.nn.functional.pad(current, (0, 1)).index_select(-1, self.source)
 
     def readout(self, output: Tensor) -> Tensor:
-        """y [batch, outputs] from the cells' mean output [batch, N].
+        """y [batch, outputs] from the cells' mean output [batch, N]."""
+        return self._decode(output.index_select(1, self.output_cells))
+
+    def _decode(self, activity: Tensor) -> Tensor:
+        """y [..., outputs] from the output cells' mean output.
 
         The decoder is given each output cell's activity relative to the mean of all output cells: what dorsal and
         ventral muscles do alike bends no body, and where activity cannot be negative it would otherwise drown
         the differences that do.
         """
-        activity = output.index_select(1, self.output_cells)
-        if activity.shape[1] > 1:
-            activity = activity - activity.mean(1, keepdim=True)
-        return self.decoder(self.model.readout_gain * activity)
+        if activity.shape[-1] > 1:
+            activity = activity - activity.mean(-1, keepdim=True)
+        return self.decoder(activity if self.model.readout_gain == 1 else self.model.readout_gain * activity)
+
+    def _run(self, current: Tensor, steps: int, state: Any, effective: dict[str, Any] | None) -> tuple[Tensor, Any]:
+        """The output cells' mean output [steps, batch, output cells], and the state after the last step.
+
+        current: [steps, batch, input cells], or [1, batch, input cells] where it is held.
+        """
+        if self.backend not in BACKENDS:
+            raise NetworkError(f"unknown backend {one_line(self.backend)!r}; {nearest(str(self.backend), BACKENDS)}")
+        if self.backend != "torch":
+            obstacle = fast.obstacle(self.model, self.delay, len(self.worm), current, self.chemical.log_weight, state)
+            if obstacle is None:
+                return self._run_compiled(current, steps, state, effective)
+            if self.backend == "compiled":
+                raise NetworkError(f'backend="compiled" cannot run this network: {obstacle}; use "auto" or "torch"')
+        return self._run_in_torch(current, steps, state, effective)
+
+    def _run_in_torch(
+        self, current: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
+    ) -> tuple[Tensor, Any]:
+        effective = self.precompute() if effective is None else effective
+        state = self.initial_state(current.shape[1], effective) if state is None else state
+        means, drives = [], self._to_cells(current).unbind(0)
+        for step in range(steps):
+            total: Any = 0.0
+            for _ in range(self.ticks):
+                state = self.tick(drives[step % len(drives)], state, effective)
+                total = total + cells_of(state).output
+            means.append((total / self.ticks).index_select(1, self.output_cells))
+        return torch.stack(means), state
+
+    def _run_compiled(
+        self, current: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
+    ) -> tuple[Tensor, Any]:
+        wiring = self._wiring()
+        if effective is None:
+            rule, weights = self.parameters_of_rule(), self.chemical.edge_weights()
+            conductances = None if self.gap is None else torch.exp(self.gap.log_conductance)
+        else:
+            rule, weights = effective["rule"], effective["chemical"].reshape(-1)[wiring.flat]
+            conductances = None if self.gap is None else effective["gap"][wiring.pairs]
+        state = self.initial_state(current.shape[1], {"rule": rule}) if state is None else state
+        return fast.run(wiring, self.model, rule, state, current, weights, conductances, steps, self.ticks)
+
+    def _wiring(self) -> fast.Wiring:
+        """The edges as compiled code takes them; made anew where the synapses are others."""
+        key = (self.chemical.flat, self.chemical.free_flat, None if self.gap is None else self.gap.pre)
+        if self._wired is None or any(a is not b for a, b in zip(self._wired[0], key, strict=True)):
+            pairs = None if self.gap is None else (self.gap.pre, self.gap.post)
+            inputs = torch.tensor([self.worm.index[name] for name in self.interface.input_cells])
+            wiring = fast.Wiring.of(len(self.worm), self.chemical.edge_places(), pairs, inputs, self.output_cells)
+            self._wired = key, wiring
+        return self._wired[1]
 
     def tick(self, drive: Tensor, state: Any, effective: dict[str, Any]) -> Any:
         """All cells once, from what was sent `delay` ticks before and from the potentials of the tick before."""
@@ -167,12 +234,16 @@ class Network(nn.Module):
         return current if gap is None else current + gap_current(potential, gap)
 
     def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """x [time, batch, inputs] -> (y [time, batch, outputs], state)."""
-        effective, outputs = self.precompute(), []
-        for at in x:
-            y, state = self(at, state, effective)
-            outputs.append(y)
-        return torch.stack(outputs), state
+        """x [time, batch, inputs] -> (y [time, batch, outputs], state).
+
+        An input that is held, `x.expand(time, -1, -1)` of [batch, inputs], is encoded once.
+        """
+        if x.dim() != 3 or not len(x):
+            raise NetworkError(f"x has shape {list(x.shape)}; give [time, batch, {len(self.interface.observations)}]")
+        different = x[:1] if x.stride(0) == 0 else x
+        current = self._encode(different.flatten(0, 1)).unflatten(0, different.shape[:2])
+        mean, state = self._run(current, len(x), state, None)
+        return self._decode(mean), state
 
     def record(self, x: Tensor, cells: Sequence[str] | None = None, state: Any = None) -> Activity:
         """Runs x [time, batch, inputs] and keeps voltages, outputs and currents of the named cells (None: of all).

@@ -61,6 +61,14 @@ class ChemicalSynapses(nn.Module):
         """[signed edges], in the order of the wiring's edges."""
         return self.sign * torch.exp(self.log_weight[self.group] + self.log_scale)
 
+    def edge_places(self) -> Tensor:
+        """Presynaptic * cells + postsynaptic of every edge that has a weight, int64 [E]."""
+        return torch.cat([self.flat, self.free_flat])
+
+    def edge_weights(self) -> Tensor:
+        """[E], in the same order."""
+        return torch.cat([self.weights(), self.free_weight]) if self.free_flat.numel() else self.weights()
+
     def unshared(self) -> ChemicalSynapses:
         """A copy with one weight an edge, each at its present value."""
         twin = copy.deepcopy(self)
@@ -78,10 +86,8 @@ class ChemicalSynapses(nn.Module):
 
     def matrix(self) -> Tensor:
         """[N, N]; row = presynaptic."""
-        weights = self.weights()
-        flat = weights.new_zeros(self.cells * self.cells).index_put((self.flat,), weights)
-        if self.free_flat.numel():
-            flat = flat.index_put((self.free_flat,), self.free_weight)
+        weights = self.edge_weights()
+        flat = weights.new_zeros(self.cells * self.cells).index_put((self.edge_places(),), weights)
         return flat.view(self.cells, self.cells)
 
 
