@@ -3,7 +3,8 @@
 Each tick integrates exactly for a current that is constant through the tick (exponential step):
 x(t + dt) = a x(t) + (1 - a) I(t), a = exp(-dt / tau). What is approximate is that I, made of other cells' outputs,
 is held through the tick: a network's error is first order in dt. At the default step (dt = 1 ms, tau = 10 ms) the
-largest error of x after 40 ms, against an ODE solver on a random recurrent network of gain near one, is 0.024.
+largest error of x after 40 ms, against an ODE solver on a random recurrent network of gain near one, is 0.024. On
+Cook's ventral cord with fresh weights and a random drive, at any moment of 40 ms, it is 0.029, and 0.0007 at tau / 400.
 
 Activity is measured from rest, so it may be negative: a cell below its rest withholds what its synapses release
 at rest. The sign of a synapse is fixed by Dale's law; the sign of the activity is not.
