@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError
 from celegans_nn.networks import baseline, build
+from celegans_nn.neurons import MODELS
 from celegans_nn.simulation.policies import MOST_TAPES, PolicyStack, stack_policies
 
 
@@ -157,7 +158,7 @@ def line_worm(cells=12):
     return Connectome.from_edges(table, pd.DataFrame(cells_table))
 
 
-@pytest.mark.parametrize("neuron", ["relu", "rate", "lif", "sparse_mlp", "dense_mlp"])
+@pytest.mark.parametrize("neuron", [*MODELS, "sparse_mlp", "dense_mlp"])
 def test_connectome_networks_and_baselines_play_as_they_compute(neuron):
     net = build(line_worm(), "lif" if neuron.endswith("mlp") else neuron, inputs=3, outputs=4, gap_junctions=True)
     if neuron.endswith("mlp"):
