@@ -68,22 +68,22 @@ def ring_chemical(
     place = np.argsort(order)
     post, free = e.post.astype(np.int64), 0
     own = e.pre[here].astype(np.int64) * BLOCKS + blocks[here]
-    for key in np.unique(own):
-        cell, block = divmod(int(key), BLOCKS)
-        edges = here[own == key]
-        around = _around(cell, order[kinds[order] == block % KINDS], place)
-        ahead = (len(edges) + int(rng.integers(2))) // 2
-        behind = len(around) - (len(edges) - ahead)
-        post[edges] = rng.permutation(np.concatenate([around[:ahead], around[behind:]]))
-        free += len(edges) if len(edges) < len(around) else 0
+    here = here[np.argsort(own, kind="stable")]
+    keys, sizes = np.unique(own, return_counts=True)
+    of_kind = [order[kinds[order] == kind] for kind in range(KINDS)]
+    starts = [np.searchsorted(place[targets], place, side="right") for targets in of_kind]
+    last = 0
+    for key, size in zip(keys.tolist(), sizes.tolist(), strict=True):
+        (cell, block), last = divmod(key, BLOCKS), last + size
+        kind = block % KINDS
+        # Round the ring from the cell, which is itself the last stop where it is of that kind.
+        targets, start = of_kind[kind], starts[kind][cell]
+        stops = len(targets) - int(kinds[cell] == kind)
+        ahead = (size + int(rng.integers(2))) // 2
+        around = np.concatenate([np.arange(ahead), np.arange(stops - (size - ahead), stops)])
+        post[here[last - size : last]] = rng.permutation(targets[(start + around) % len(targets)])
+        free += size if size < stops else 0
     return ChemicalEdges(e.pre, post, e.weight, e.sign), Moves(len(here), len(here), free, free)
-
-
-def _around(cell: int, targets: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """`targets`, given in body order, from the one behind `cell` round the ring to the one before it."""
-    start = np.searchsorted(place[targets], place[cell], side="right")
-    round_trip = np.roll(targets, -start)
-    return round_trip[:-1] if round_trip[-1] == cell else round_trip
 
 
 def ring_electrical(
@@ -99,8 +99,8 @@ def ring_electrical(
         first, second = (order[kinds[order] == kind] for kind in divmod(int(block), KINDS))
         # Columns are distances, as many as these pairs can fill: two to a distance within one kind of cells, where
         # every pair stands there twice, seen ahead and seen from behind.
-        columns = 2 * (len(pairs) // len(first) + 1)
-        near = np.array([_alternating(_around(cell, second, place))[:columns] for cell in first.tolist()])
+        stops = len(second) - int(block // KINDS == block % KINDS)
+        near = _nearest(place[first], second, place, stops, min(2 * (len(pairs) // len(first) + 1), stops))
         one, other = np.repeat(first, near.shape[1]).reshape(near.shape), near
         distance, choices = np.broadcast_to(np.arange(near.shape[1]), near.shape), len(first) * len(second)
         if block // KINDS == block % KINDS:
@@ -115,12 +115,15 @@ def ring_electrical(
     return ElectricalEdges(pre, post, weight), moves
 
 
-def _alternating(around: np.ndarray) -> np.ndarray:
-    """The cells of a round trip by nearness: first behind, first before, second behind, second before, ..."""
-    near = np.empty_like(around)
-    near[0::2] = around[: (len(around) + 1) // 2]
-    near[1::2] = around[::-1][: len(around) // 2]
-    return near
+def _nearest(at: np.ndarray, targets: np.ndarray, place: np.ndarray, stops: int, columns: int) -> np.ndarray:
+    """The nearest of `targets`, int64 [len(at), columns]: first behind, first before, second behind, second before, ...
+
+    `targets` are in body order; `stops` of them are passed on the way round the ring from a place in `at`.
+    """
+    step = np.arange(columns)
+    around = np.where(step % 2 == 0, step // 2, stops - 1 - step // 2)
+    start = np.searchsorted(place[targets], at, side="right")
+    return targets[(start[:, None] + around) % len(targets)]
 
 
 def _seen_once(one: np.ndarray, other: np.ndarray) -> np.ndarray:

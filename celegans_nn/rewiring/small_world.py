@@ -20,6 +20,8 @@ from celegans_nn.rewiring.measures import clustering
 TOLERANCE = 0.05
 """Largest relative difference in clustering, above which the graph is refused."""
 QUICK_DRAWS = 50
+TRIED = 256
+"""Numbers of rewired edges that are tried where bisection cannot find the nearest."""
 
 
 def small_world(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewired:
@@ -28,8 +30,10 @@ def small_world(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewir
     Every cell keeps its out-degree in each block and its own weights and signs. In random order, edges get a
     uniformly random target that their cell does not have yet; how many, is found by bisection, such that directed
     clustering (Fagiolo 2007) is nearest to the worm's. Gap junctions: as many pairs, one end of each rewired
-    likewise, until their mean clustering coefficient (Watts & Strogatz 1998) is nearest to the worm's; if the
-    worm's is 0, as near to 0 as rewiring gets.
+    likewise, until their mean clustering coefficient (Watts & Strogatz 1998) is nearest to the worm's. If the
+    worm's is 0, as near to 0 as rewiring gets, with as many edges rewired as that allows (of 256 numbers tried).
+
+    In sparse graphs the lattice may be less clustered than its full rewiring; clustering is then met on the way up.
 
     Clustering is that of the edges in scope, a mean over the cells of their kinds. Were the edges that stay
     counted too, the triangles of neurons with their muscles, which need both kinds of edges, would set a goal that
@@ -38,13 +42,13 @@ def small_world(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewir
 
     A move is one edge placed on the lattice. The provenance has the clustering reached and the worm's, and how
     many edges were rewired. Raises RewiringError where a cell in scope has no position, where the worm's
-    clustering lies outside what the lattice and its full rewiring have, and where it is missed by over 5 %.
+    clustering, if not 0, is missed by over 5 %.
     """
     kinds, order = cell_kinds(worm), body_order(worm, scope, "small_world", rng)
     chemical, moves = ring_chemical(worm, scope, order, rng)
     electrical, gap_moves = ring_electrical(worm, scope, order, rng)
     made = refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, {}), "small_world", scope, STUCK)
-    notes = {}
+    notes = dict(made.notes)
     if moves.edges:
         here = movable_blocks(kinds, *worm.chemical_edges[:2], scope) != STAYS
         chemical, notes["clustering"] = _match_chemical(worm, chemical, here, rng)
@@ -106,13 +110,7 @@ def _match_electrical(
         return gap_clustering(edges.pre[here], edges.post[here], len(worm)) / share
 
     goal = gap_clustering(worm.electrical_edges.pre[here], worm.electrical_edges.post[here], len(worm)) / share
-    if goal == 0:
-        # Neither end of the range need be 0, and nothing is a percentage of it: take the least, most rewired.
-        reached = [clustering_after(steps) for steps in range(len(turn) + 1)]
-        best = len(turn) - int(np.argmin(reached[::-1]))
-        match = _Match(best, reached[best])
-    else:
-        match = _bisect(clustering_after, len(turn), goal, "clustering of gap junctions")
+    match = _bisect(clustering_after, len(turn), goal, "clustering of gap junctions")
     return after(match.rewired), _reached(match, goal, len(turn))
 
 
@@ -130,12 +128,12 @@ def _new_ends(
     So the graph is simple after any number of the moves.
     """
     of_kind = [np.flatnonzero(kinds == kind) for kind in range(int(kinds.max()) + 1)]
-    partners: list[set[int]] = [{cell} for cell in range(len(kinds))]
+    partners: dict[int, set[int]] = {cell: {cell} for cell in np.unique(np.concatenate([stays, goes])).tolist()}
 
     def link(a: int, b: int) -> None:
         partners[a].add(b)
         if undirected:
-            partners[b].add(a)
+            partners.setdefault(b, {b}).add(a)
 
     for a, b in zip(stays.tolist(), goes.tolist(), strict=True):
         link(a, b)
@@ -162,25 +160,57 @@ def _free(cells: np.ndarray, partners: set[int], rng: np.random.Generator) -> in
 
 
 def _bisect(clustering_after: Callable[[int], float], edges: int, goal: float, what: str) -> _Match:
-    """The number of rewired edges at which clustering, which falls with it, is nearest to `goal`."""
-    ends = clustering_after(0), clustering_after(edges)
-    if not ends[1] <= goal <= ends[0]:
-        raise RewiringError(
-            f"small_world: the wiring's {what}, {goal:.4f}, lies outside what a ring lattice rewired has, from "
-            f"{ends[0]:.4f} (no edge rewired) to {ends[1]:.4f} (all {edges}); choose lattice or another null model"
-        )
-    few, many = (_Match(n, c) for n, c in zip((0, edges), ends, strict=True))
-    while many.rewired - few.rewired > 1:
-        middle = (few.rewired + many.rewired) // 2
+    """A number of rewired edges at which clustering is nearest to `goal`; RewiringError where that is not near.
+
+    Clustering falls with the number, or rises where the lattice has less than chance, but not at every step.
+    """
+    if goal == 0:
+        return _nearest_tried(clustering_after, edges, goal)  # nothing is a percentage of it
+    ends = [_Match(n, clustering_after(n)) for n in (0, edges)]
+    low, high = sorted(ends, key=lambda match: match.reached)
+    while low.reached <= goal <= high.reached and abs(high.rewired - low.rewired) > 1:
+        middle = (low.rewired + high.rewired) // 2
         match = _Match(middle, clustering_after(middle))
-        few, many = (match, many) if match.reached >= goal else (few, match)
-    best = min(many, few, key=lambda match: abs(match.reached - goal))
+        low, high = (low, match) if match.reached >= goal else (match, high)
+    best = _nearest_of([high, low], goal)
     if abs(best.reached - goal) > TOLERANCE * goal:
-        raise RewiringError(
+        best = _nearest_of([best, _nearest_tried(clustering_after, edges, goal)], goal)
+    if abs(best.reached - goal) > TOLERANCE * goal:
+        raise RewiringError(_missed(ends[0].reached, ends[1].reached, best, edges, goal, what))
+    return best
+
+
+def _nearest_tried(clustering_after: Callable[[int], float], edges: int, goal: float) -> _Match:
+    """The nearest of up to `TRIED` numbers of rewired edges from all to none; of equally near ones the largest."""
+    best = _Match(edges, clustering_after(edges))
+    for n in np.unique(np.linspace(0, edges, TRIED).round().astype(int))[-2::-1].tolist():
+        if best.reached == goal:
+            break
+        best = _nearest_of([best, _Match(n, clustering_after(n))], goal)
+    return best
+
+
+def _nearest_of(matches: list[_Match], goal: float) -> _Match:
+    return min(matches, key=lambda match: abs(match.reached - goal))
+
+
+def _missed(lattice: float, chance: float, best: _Match, edges: int, goal: float, what: str) -> str:
+    """Why no number of rewired edges will do."""
+    if min(lattice, chance) <= goal <= max(lattice, chance):
+        return (
             f"small_world: the wiring's {what}, {goal:.4f}, is met no nearer than {best.reached:.4f}, with "
             f"{best.rewired} of {edges} edges rewired; over {TOLERANCE:.0%} off; choose a larger circuit"
         )
-    return best
+    ends = f"{lattice:.4f} (no edge rewired) to {chance:.4f} (all {edges})"
+    if lattice <= chance:
+        return (
+            f"small_world: a ring lattice with so few edges is no more clustered than chance: its {what} goes from "
+            f"{ends}, the wiring's is {goal:.4f}; choose degree or another null model, or a denser circuit"
+        )
+    return (
+        f"small_world: the wiring's {what}, {goal:.4f}, lies outside what a ring lattice rewired has, from {ends}; "
+        "choose lattice or another null model"
+    )
 
 
 def _reached(match: _Match, goal: float, edges: int) -> str:

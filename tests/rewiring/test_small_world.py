@@ -152,9 +152,9 @@ def test_small_world_is_refused_where_clustering_is_off_by_over_a_twentieth(worm
     except RewiringError:
         return
     goal, reached = clusterings(worm), clusterings(control)
-    assert reached[0] == pytest.approx(goal[0], rel=0.05)
-    if goal[1]:
-        assert reached[1] == pytest.approx(goal[1], rel=0.05)
+    for wanted, got in zip(goal, reached, strict=True):
+        if wanted:
+            assert got == pytest.approx(wanted, rel=0.05)
 
 
 def test_clustering_above_the_lattices_is_refused_with_the_three_numbers():
@@ -171,6 +171,28 @@ def test_gap_junctions_without_a_triangle_get_the_fewest_and_are_rewired_as_much
     orderly, control = (rewire(worm, null, seed=0) for null in ("lattice", "small_world"))
     assert clusterings(control)[1] < 0.1 * clusterings(orderly)[1]
     assert re.search(r"0\.0\d{3}, the worm's 0\.0000; [1-3]\d of 35", control.provenance["rewired"]["gap_clustering"])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_ring_without_a_triangle_has_a_control_without_one_for_every_seed(seed):
+    names = "ABCDEFGHIJKL"
+    worm = along_the_body([names[i] + names[(i + 1) % 12] for i in range(12)])
+    assert clusterings(worm)[0] == 0
+    assert clusterings(rewire(worm, "small_world", seed=seed))[0] == 0
+
+
+def test_clustering_is_met_on_the_way_up_and_at_either_end_and_between_steps_that_bisection_passes_over():
+    assert _bisect(lambda n: n / 1000, 1000, 0.3337, "clustering").rewired == 334
+    assert _bisect(lambda n: 0.5 - 0.1 * (n > 3), 9, 0.51, "clustering").rewired == 0
+    assert _bisect(lambda n: 0.5 - 0.1 * (n > 3), 9, 0.39, "clustering").rewired == 9
+    assert _bisect(lambda n: (0.9, 0.5, 0.9, 0.9, 0.1)[n], 4, 0.51, "clustering").rewired == 1
+    assert _bisect(lambda n: (0.0, 0.2, 0.1, 0.1, 0.2)[n], 4, 0.0, "clustering").rewired == 0
+    assert _bisect(lambda n: (0.3, 0.2, 0.1, 0.1, 0.2)[n], 4, 0.0, "clustering").rewired == 3
+
+
+def test_a_lattice_no_more_clustered_than_chance_is_refused_for_that():
+    with pytest.raises(RewiringError, match=r"no more clustered than chance: .* 0\.0000 .* 0\.1000 .* is 0\.5000"):
+        _bisect(lambda n: 0.1 * n, 1, 0.5, "clustering")
 
 
 def test_a_rewired_end_is_any_free_cell_equally_often_and_links_stay_simple():
