@@ -129,8 +129,10 @@ def refuse_unmoved(made: Rewired, null: str, scope: str, reason: str, gap_reason
             for kind, (moves, because) in frozen.items()
         )
         raise RewiringError(f"{null}: {why}; choose another null model or a larger circuit")
-    notes = {"frozen": f"{kind}: {because}" for kind, (_, because) in frozen.items()}
-    return made._replace(notes=made.notes | notes)
+    if not frozen:
+        return made
+    ((kind, (_, because)),) = frozen.items()
+    return made._replace(notes=made.notes | {"frozen": f"{kind}: {because}"})
 
 
 def dealt_within(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:

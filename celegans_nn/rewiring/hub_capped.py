@@ -31,7 +31,9 @@ def hub_capped(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewire
     """Caps in-degree, out-degree and gap-junction partners at the 90th percentile over the cells of a kind.
 
     Counted in each block (neuron to neuron, neuron to muscle, ...) over the edges in scope; the cap is rounded
-    down and stands in the provenance. Of a cell above it, as many edges as are too many are picked at random, and
+    down and stands in the provenance. A cap of 0 is not applied: where 90 % of the cells have no
+    partner, as most neurons have no gap junction with a muscle, those that have are no hubs; `not_capped` in the
+    provenance names what was left so. Of a cell above it, as many edges as are too many are picked at random, and
     their end there moves to a cell drawn at random among those of that kind with room below the cap (an edge to
     itself or parallel to another is no room). All other ends stay, so no cell falls below the cap that was above.
 
@@ -40,7 +42,7 @@ def hub_capped(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewire
     stays. Where some cell has two signs any cell with room will do.
 
     A move is one surplus end. Raises RewiringError where no cell is above its cap, and where the cells have no
-    room for the surplus (the 90th percentile of a star is 0 or 1).
+    room for the surplus.
     """
     signs = cell_signs(worm)
     for attempt in range(TRIES):
@@ -53,8 +55,11 @@ def hub_capped(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewire
                 raise RewiringError(
                     f"hub_capped: {e}, in {TRIES} draws; choose another null model or a circuit with weaker hubs"
                 ) from None
-    made = Rewired(chemical, electrical, moves, gap_moves, {"caps": ", ".join(caps + gap_caps)})
-    return refuse_unmoved(made, "hub_capped", scope, STUCK)
+    notes = {"caps": ", ".join(f"{what} {cap}" for what, cap in caps + gap_caps)}
+    if left := ", ".join(what for what, cap in caps + gap_caps if cap == 0):
+        notes["not_capped"] = f"the {PERCENTILE}th percentile is 0: {left}"
+    reason = f"{STUCK} (one of 0 is not applied: {left})" if left else STUCK
+    return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, notes), "hub_capped", scope, reason)
 
 
 class _NoRoomError(Exception):
@@ -80,7 +85,7 @@ class _Ends(NamedTuple):
 
 def _chemical(
     worm: Connectome, signs: np.ndarray | None, scope: str, rng: np.random.Generator
-) -> tuple[ChemicalEdges, Moves, list[str]]:
+) -> tuple[ChemicalEdges, Moves, list[tuple[str, int]]]:
     e, kinds = worm.chemical_edges, cell_kinds(worm)
     pre, post = e.pre.astype(np.int64), e.post.astype(np.int64)
     blocks = movable_blocks(kinds, pre, post, scope)
@@ -96,13 +101,15 @@ def _chemical(
             cap, now = _cap(side, e.sign[edges], of_cell, rng)
             surplus += len(now)
             moved[edges[now]] = True
-            caps.append(f"{side.what} {cap}")
+            caps.append((side.what, cap))
         pre[edges], post[edges] = ends.near, ends.far
     moves = Moves(int((blocks != STAYS).sum()), surplus, surplus, int(moved.sum()))
     return ChemicalEdges(pre, post, e.weight, e.sign), moves, caps
 
 
-def _electrical(worm: Connectome, scope: str, rng: np.random.Generator) -> tuple[ElectricalEdges, Moves, list[str]]:
+def _electrical(
+    worm: Connectome, scope: str, rng: np.random.Generator
+) -> tuple[ElectricalEdges, Moves, list[tuple[str, int]]]:
     e, kinds = worm.electrical_edges, cell_kinds(worm)
     pre, post = e.pre.astype(np.int64), e.post.astype(np.int64)
     blocks = unordered(movable_blocks(kinds, pre, post, scope))
@@ -123,7 +130,7 @@ def _electrical(worm: Connectome, scope: str, rng: np.random.Generator) -> tuple
             cap, now = _cap(side, np.zeros(len(side.near), dtype=np.int64), None, rng)
             surplus += len(now)
             moved[pairs[now % len(pairs)]] = True
-            caps.append(f"{side.what} {cap}")
+            caps.append((side.what, cap))
         pre[pairs], post[pairs] = sides[0].near[: len(pairs)], sides[0].far[: len(pairs)]
     moves = Moves(int((blocks != STAYS).sum()), surplus, surplus, int(moved.sum()))
     return ElectricalEdges(pre, post, e.weight), moves, caps
@@ -132,13 +139,18 @@ def _electrical(worm: Connectome, scope: str, rng: np.random.Generator) -> tuple
 def _cap(
     ends: _Ends, sign: np.ndarray, sign_of_cell: np.ndarray | None, rng: np.random.Generator
 ) -> tuple[int, np.ndarray]:
-    """Moves surplus near ends, in place, and returns the cap and which ends moved. A cell may gain a sign."""
+    """Moves surplus near ends, in place, and returns the cap and which ends moved. A cell may gain a sign.
+
+    A cap of 0 is not applied.
+    """
     near, far, cells, twice, what = ends
     degree = np.bincount(near, minlength=cells.max() + 1)
     cap = int(np.percentile(degree[cells], PERCENTILE))
     partners: dict[int, set[int]] = {}
     for a, b in zip(near.tolist(), far.tolist(), strict=True):
         partners.setdefault(b, {b}).add(a)
+    if cap == 0:
+        return 0, np.zeros(0, dtype=np.int64)
     surplus = _surplus(near, degree, cap, rng)
     for k in surplus.tolist():
         old, there = int(near[k]), int(far[k])

@@ -57,18 +57,18 @@ def test_no_cell_is_above_the_cap_and_nothing_but_the_surplus_has_moved(worm, sc
     before = degrees(worm, scope)
     too_many = Counter()
     for (direction, *_), of_cell in before.items():
-        too_many[direction] += surplus(of_cell)[1]
+        cap, above = surplus(of_cell)
+        too_many[direction] += above if cap else 0
     try:
         control = rewire(worm, "hub_capped", seed=seed, scope=scope)
     except RewiringError as e:
-        hubs = too_many["out"] + too_many["in"] if any(k[0] == "out" for k in before) else too_many["gap"]
-        assert ("has room under the cap" in str(e)) or hubs == 0
+        assert ("has room under the cap" in str(e)) or sum(too_many.values()) == 0
         return
     after = degrees(control, scope)
     for key, of_cell in before.items():
         cap, _ = surplus(of_cell)
         now = after[key]
-        assert max(now.values()) <= cap
+        assert max(now.values()) <= cap or cap == 0
         assert all(now[c] >= min(d, cap) for c, d in of_cell.items())
     same = len(set(chemical_rows(worm)) & set(chemical_rows(control)))
     assert same >= len(chemical_rows(worm)) - too_many["out"] - too_many["in"]
@@ -77,6 +77,7 @@ def test_no_cell_is_above_the_cap_and_nothing_but_the_surplus_has_moved(worm, sc
     record = control.provenance["rewired"]
     assert record["chemical"]["accepted"] == too_many["out"] + too_many["in"]
     assert record["electrical"]["accepted"] == too_many["gap"]
+    assert ("not_capped" in record) == any(surplus(of_cell)[0] == 0 for of_cell in before.values())
     for (direction, own, other), of_cell in before.items():
         between = f"{ROLES[own]} to {ROLES[other]}" if direction == "out" else f"{ROLES[other]} to {ROLES[own]}"
         what = {"out": f"outputs {between} ", "in": f"inputs {between} ", "gap": "gap junctions "}[direction]
@@ -140,10 +141,26 @@ def test_an_output_moves_to_a_cell_of_its_sign_and_to_one_without_output_only_if
     assert set(takers) == set("DEFGHI")
 
 
-def test_a_star_has_no_room_under_its_caps():
+def test_a_cap_of_zero_is_not_applied_and_a_star_is_refused_for_it():
     star = graph(" ".join(f"A{c}" for c in "BCDEFGHIJKLMN"))
-    with pytest.raises(RewiringError, match="room under the cap of 0 outputs neuron to neuron, in 20 draws"):
+    with pytest.raises(RewiringError, match=r"\(one of 0 is not applied: outputs neuron to neuron\)"):
         rewire(star, "hub_capped", seed=0)
+
+
+def test_a_hub_of_gap_junctions_is_capped_where_chemical_edges_have_none():
+    worm = graph("AB BC CD DE EF FG GH HI IJ JA AB= AC= AD= BE= FG=")
+    record = rewire(worm, "hub_capped", seed=0).provenance["rewired"]
+    assert record["frozen"] == "chemical edges: no cell has more partners than the cap, the 90th percentile"
+    assert record["electrical"]["accepted"] > 0
+
+
+@pytest.mark.parametrize("scope", ["all", "muscles"])
+def test_the_worms_muscles_are_capped_but_for_their_gap_junctions_with_neurons(scope):
+    record = rewire(load_connectome("cook2019"), "hub_capped", seed=0, scope=scope).provenance["rewired"]
+    assert record["not_capped"] == (
+        "the 90th percentile is 0: gap junctions neuron - muscle, a neuron, gap junctions neuron - muscle, a muscle"
+    )
+    assert record["chemical"]["accepted"] > 0
 
 
 def test_a_ring_has_no_hub():

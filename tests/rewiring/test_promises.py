@@ -146,7 +146,8 @@ def switchable(worm, scope):
             for (a, b), c in ((e, c) for e in movable for c in worm.names)
             if c not in (a, b)
         )
-        return swaps or turns
+        if swaps or turns:
+            return True
     pairs = [(a, b) for a, b, _ in electrical_rows(worm)]
     present = {frozenset(p) for p in pairs}
     both_ways = [p for a, b in pairs if in_scope(worm, a, b, scope) for p in ((a, b), (b, a))]
@@ -163,13 +164,26 @@ def switchable(worm, scope):
 @cases
 def test_density_null_is_refused_exactly_where_every_allowed_pair_is_connected(worm, scope, seed):
     role = role_of(worm)
-    ends, pairs, kind = chemical_rows(worm), permutations, lambda a, b: (role[a], role[b])
-    if not any(in_scope(worm, *r[:2], scope) for r in ends):
-        ends, pairs, kind = electrical_rows(worm), combinations, lambda a, b: frozenset((role[a], role[b]))
-    present = {r[:2] for r in ends if in_scope(worm, *r[:2], scope)}
-    used = {kind(*pair) for pair in present}
-    allowed = {pair for pair in pairs(sorted(worm.names), 2) if kind(*pair) in used}
-    assert ("density" in controls(worm, scope, seed)) == (len(allowed) > len(present))
+
+    def room(rows, pairs, kind):
+        present = {r[:2] for r in rows if in_scope(worm, *r[:2], scope)}
+        used = {kind(*pair) for pair in present}
+        return len({pair for pair in pairs(sorted(worm.names), 2) if kind(*pair) in used}) > len(present)
+
+    chemical = room(chemical_rows(worm), permutations, lambda a, b: (role[a], role[b]))
+    gaps = room(electrical_rows(worm), combinations, lambda a, b: frozenset((role[a], role[b])))
+    assert ("density" in controls(worm, scope, seed)) == (chemical or gaps)
+
+
+@examples
+@cases
+def test_every_null_says_which_kind_of_edge_stayed_as_it_was(worm, scope, seed):
+    for control in controls(worm, scope, seed).values():
+        record = control.provenance["rewired"]
+        kinds = {"chemical": "chemical edges", "electrical": "gap junctions"}
+        stayed = [name for kind, name in kinds.items() if record[kind]["edges"] and not record[kind]["accepted"]]
+        assert len(stayed) <= 1
+        assert record.get("frozen", "").partition(":")[0] == "".join(stayed)
 
 
 @pytest.mark.parametrize("null", NULLS)
