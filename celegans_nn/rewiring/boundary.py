@@ -10,6 +10,7 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import RewiringError
 from celegans_nn.rewiring.degree import chemical_groups, degree_chemical, degree_electrical
 from celegans_nn.rewiring.edges import STAYS, Rewired, cell_kinds, movable_blocks, refuse_unmoved
+from celegans_nn.rewiring.switching import Labels, never_refused
 
 STUCK = "no switch that keeps the numbers of edges between inputs, outputs and hidden cells is possible"
 PARTS = ("hidden", "input", "output", "both")
@@ -47,7 +48,8 @@ def boundary(
     of the digraphs on four cells, all listed, 62 of 568 ensembles fall into pieces between which no move leads if
     two cells are inputs and two hidden, and on five cells, three of them hidden, 5270 of 176,349.
 
-    inputs, outputs: int64, positions of the cells. Raises RewiringError where no switch would be ruled out.
+    inputs, outputs: int64, positions of the cells. Raises RewiringError where no switch would be ruled out;
+    where one would be, but none was in the attempts made, the provenance says so under `equals`.
     """
     part = np.zeros(len(worm), dtype=np.int64)
     part[inputs] += INPUT
@@ -58,8 +60,11 @@ def boundary(
             f"boundary is void: among {notes['parts']} cells, every edge in scope {scope!r} leaves one part, or every "
             "one enters one, so no switch is ruled out and it equals degree; choose degree, or other inputs and outputs"
         )
-    chemical, moves = degree_chemical(worm, scope, rng, attempts_per_edge, label=part)
-    electrical, gap_moves = degree_electrical(worm, scope, rng, attempts_per_edge, label=part)
+    labels = Labels(part, np.zeros(1, dtype=np.int64))
+    chemical, moves = degree_chemical(worm, scope, rng, attempts_per_edge, labels=labels)
+    electrical, gap_moves = degree_electrical(worm, scope, rng, attempts_per_edge, labels=labels)
+    attempts = moves.attempted + gap_moves.attempted
+    notes |= never_refused("degree", int(labels.refused[0]), attempts, "the counts between the parts")
     return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, notes), "boundary", scope, STUCK)
 
 

@@ -17,6 +17,7 @@ from celegans_nn.rewiring.edges import (
     refuse_unmoved,
 )
 from celegans_nn.rewiring.statistics import SILENT, cell_signs
+from celegans_nn.rewiring.switching import Labels, never_refused
 
 STUCK = "every allowed pair of cells of two classes is connected already"
 STUCK_WITH_DEGREES = "no switch that keeps the numbers of edges between classes is possible"
@@ -50,10 +51,17 @@ def class_block(worm: Connectome, scope: str, rng: np.random.Generator) -> Rewir
     has 49 % of them; of command_vnc79's 599 it is 89 %, and 35 % (means of 5 seeds). Raises RewiringError where a cell
     in scope has no class.
     """
-    classes = _classes(worm, scope)
+    classes = _classes(worm, scope, "class_block")
     chemical, moves = _place_chemical(worm, classes, scope, rng)
     electrical, gap_moves = _place_electrical(worm, classes, scope, rng)
     notes = {"movable_share": _movable_share(moves, gap_moves)}
+    if _one_class(worm, classes, scope):
+        kept = (
+            ""
+            if _one_voice(worm, classes, scope)
+            else ", with the sign of every cell kept and none given to a silent one"
+        )
+        notes["equals"] = f"density among the cells of the class in scope{kept}: every kind of cell has one class there"
     return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, notes), "class_block", scope, STUCK)
 
 
@@ -68,10 +76,16 @@ def class_block_degree(
     unsigned digraphs on five cells in classes of 2, 2 and 1, 15,812 of 217,013 ensembles fall into pieces).
     Raises RewiringError where a cell in scope has no class.
     """
-    classes = _classes(worm, scope)
-    chemical, moves = degree_chemical(worm, scope, rng, attempts_per_edge, by_sign=True, label=classes)
-    electrical, gap_moves = degree_electrical(worm, scope, rng, attempts_per_edge, label=classes)
+    classes = _classes(worm, scope, "class_block_degree")
+    labels = Labels(classes, np.zeros(1, dtype=np.int64))
+    chemical, moves = degree_chemical(worm, scope, rng, attempts_per_edge, by_sign=True, labels=labels)
+    electrical, gap_moves = degree_electrical(worm, scope, rng, attempts_per_edge, labels=labels)
     notes = {"movable_share": _movable_share(moves, gap_moves)}
+    if _one_class(worm, classes, scope):
+        notes["equals"] = "degree_sign: every kind of cell in scope has one class"
+    else:
+        attempts = moves.attempted + gap_moves.attempted
+        notes |= never_refused("degree_sign", int(labels.refused[0]), attempts, "the numbers between classes")
     made = Rewired(chemical, electrical, moves, gap_moves, notes)
     return refuse_unmoved(made, "class_block_degree", scope, STUCK_WITH_DEGREES)
 
@@ -81,19 +95,39 @@ def _movable_share(chemical: Moves, electrical: Moves) -> str:
     return ", ".join(f"{m.movable / m.edges:.2f} of {m.edges} {name}" for m, name in parts if m.edges)
 
 
-def _classes(worm: Connectome, scope: str) -> np.ndarray:
-    """A number for every cell's class and kind, int64 [N]; refuses a cell in scope without a class."""
-    names, kinds = worm.cells["cell_class"], cell_kinds(worm)
+def _cells_in_scope(worm: Connectome, scope: str) -> np.ndarray:
+    """The cells at the ends of edges in scope, ascending."""
+    kinds = cell_kinds(worm)
     ends = [
         np.concatenate([e.pre[here], e.post[here]])
         for e in (worm.chemical_edges, worm.electrical_edges)
         for here in [movable_blocks(kinds, e.pre, e.post, scope) >= 0]
     ]
-    cells = np.unique(np.concatenate(ends))
+    return np.unique(np.concatenate(ends))
+
+
+def _one_class(worm: Connectome, classes: np.ndarray, scope: str) -> bool:
+    """Whether the cells in scope that are of one kind are of one class too."""
+    cells = _cells_in_scope(worm, scope)
+    return len(np.unique(classes[cells])) == len(np.unique(cell_kinds(worm)[cells]))
+
+
+def _one_voice(worm: Connectome, classes: np.ndarray, scope: str) -> bool:
+    """Whether cells of one class may send edges of one sign or, having several, of any: their signs hold nothing."""
+    signs, e = cell_signs(worm), worm.chemical_edges
+    if signs is None:
+        return True
+    senders = np.isin(classes, classes[e.pre[chemical_groups(worm, scope) >= 0]])
+    return len(np.unique(classes[senders] * 4 + _voices(classes, signs)[senders])) == len(np.unique(classes[senders]))
+
+
+def _classes(worm: Connectome, scope: str, null: str) -> np.ndarray:
+    """A number for every cell's class and kind, int64 [N]; refuses a cell in scope without a class."""
+    names, kinds, cells = worm.cells["cell_class"], cell_kinds(worm), _cells_in_scope(worm, scope)
     without = cells[names[cells] == ""]
     if len(without):
         raise RewiringError(
-            f"class_block: cell {one_line(worm.names[without[0]])!r} has no class, one of {len(without)} such cells in "
+            f"{null}: cell {one_line(worm.names[without[0]])!r} has no class, one of {len(without)} such cells in "
             f"scope {scope!r}; give every cell a cell_class or choose another null model"
         )
     number = {name: i for i, name in enumerate(sorted(set(names.tolist())))}

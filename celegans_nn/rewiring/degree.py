@@ -15,7 +15,7 @@ from celegans_nn.rewiring.edges import (
     refuse_unmoved,
     unordered,
 )
-from celegans_nn.rewiring.switching import Bands, switch_directed, switch_undirected
+from celegans_nn.rewiring.switching import Bands, Labels, switch_directed, switch_undirected
 
 STUCK = "no other simple graph has these degrees"
 LEAST_ATTEMPTS = 1000
@@ -71,16 +71,18 @@ def degree_chemical(
     rng: np.random.Generator,
     attempts_per_edge: float,
     by_sign: bool = False,
-    label: np.ndarray | None = None,
+    labels: Labels | None = None,
     bands: Bands | None = None,
 ) -> tuple[ChemicalEdges, Moves]:
-    """Chemical edges with every cell's degrees, by sign if asked; `label` and `bands` as in `switch_directed`."""
+    """Chemical edges with every cell's degrees, by sign if asked; `labels` and `bands` as in `switch_directed`."""
     e = worm.chemical_edges
     groups = chemical_groups(worm, scope, by_sign)
     here = np.flatnonzero(groups >= 0)
     attempts = attempts_for(len(here), attempts_per_edge)
     post, weight, sign = e.post.copy(), e.weight.copy(), e.sign.copy()
-    post[here], moves = switch_directed(e.pre[here], post[here], groups[here], attempts, rng, label=label, bands=bands)
+    post[here], moves = switch_directed(
+        e.pre[here], post[here], groups[here], attempts, rng, labels=labels, bands=bands
+    )
     dealt = here[dealt_within(e.pre[here] * (3 * BLOCKS) + groups[here], rng)]
     weight[here], sign[here] = e.weight[dealt], e.sign[dealt]
     return ChemicalEdges(e.pre, post, weight, sign), moves
@@ -91,10 +93,10 @@ def degree_electrical(
     scope: str,
     rng: np.random.Generator,
     attempts_per_edge: float,
-    label: np.ndarray | None = None,
+    labels: Labels | None = None,
     bands: Bands | None = None,
 ) -> tuple[ElectricalEdges, Moves]:
-    """Gap junctions with every cell's degree; `label` and `bands` as in `switch_undirected`."""
+    """Gap junctions with every cell's degree; `labels` and `bands` as in `switch_undirected`."""
     e, kinds = worm.electrical_edges, cell_kinds(worm)
     both_ways = np.stack([movable_blocks(kinds, *ends, scope) for ends in ((e.pre, e.post), (e.post, e.pre))])
     blocks = unordered(both_ways[0])
@@ -102,7 +104,7 @@ def degree_electrical(
     attempts = attempts_for(len(here), attempts_per_edge)
     pre, post, weight = e.pre.copy(), e.post.copy(), e.weight.copy()
     pre[here], post[here], moves = switch_undirected(
-        pre[here], post[here], both_ways[:, here], attempts, rng, label, bands
+        pre[here], post[here], both_ways[:, here], attempts, rng, labels, bands
     )
     weight[here] = e.weight[here[dealt_within(blocks[here], rng)]]
     return ElectricalEdges(pre, post, weight), moves

@@ -6,8 +6,9 @@ import numpy as np
 from numba import njit
 
 from celegans_nn.rewiring.edges import Moves
+from celegans_nn.rewiring.links import flip, link_table, linked, renumbered
 from celegans_nn.rewiring.splitmix import below_high, below_low, kernel_seed, next_bits
-from celegans_nn.rewiring.switching import REVERSAL_SHARE, by_groups, flip, linked
+from celegans_nn.rewiring.switching import REVERSAL_SHARE, by_groups
 
 
 def switch_dyads(
@@ -32,27 +33,28 @@ def switch_dyads(
     edges = len(pre) + len(ends)
     if edges == 0:
         return post, ends, ends, Moves(0, 0, 0, 0)
-    cells = int(max(array.max(initial=0) for array in (pre, post, ends))) + 1
+    cells, (pre, post, ends) = renumbered(pre, post, ends)
     moved = np.zeros(edges, dtype=np.bool_)
     group_both_ways = mutuals[2].reshape(-1).astype(np.int64)
     accepted = _switch_dyads(
         pre,
         post,
-        np.searchsorted(pre, np.arange(cells + 1)),
+        np.searchsorted(pre, np.arange(len(cells) + 1)),
         group,
         *by_groups(group),
         ends,
         group_both_ways,
         *by_groups(group_both_ways),
+        link_table(len(cells)),
         attempts,
         REVERSAL_SHARE,
         kernel_seed(rng),
         moved,
     )
-    pairs = len(ends) // 2
+    pairs, ends = len(ends) // 2, cells[ends]
     both_ends = moved[len(pre) : len(pre) + pairs] | moved[len(pre) + pairs :]
     movable = int(moved[: len(pre)].sum() + 2 * both_ends.sum())
-    return post, ends[:pairs], ends[pairs:], Moves(edges, attempts, int(accepted), movable)
+    return cells[post], ends[:pairs], ends[pairs:], Moves(edges, attempts, int(accepted), movable)
 
 
 @njit(cache=True, nogil=True)
@@ -67,14 +69,14 @@ def _switch_dyads(
     end_group: np.ndarray,
     by_end_group: np.ndarray,
     end_group_first: np.ndarray,
+    taken: np.ndarray,
     attempts: int,
     reversal_share: float,
     state: np.uint64,
     moved: np.ndarray,
 ) -> int:
     """Mutual dyad k has its ends at k and at k + M of `ends`; `moved` has the singles, then the ends."""
-    cells, singles, mutuals = len(first) - 1, len(pre), len(ends) // 2
-    taken = np.zeros((cells, (cells + 7) >> 3), dtype=np.uint8)
+    singles, mutuals = len(pre), len(ends) // 2
     for k in range(singles):
         _flip_dyad(taken, pre[k], post[k])
     for k in range(mutuals):

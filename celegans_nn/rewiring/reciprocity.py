@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome
+from celegans_nn.rewiring.degree import STUCK as STUCK_GAPS
 from celegans_nn.rewiring.degree import attempts_for, chemical_groups, degree_electrical
 from celegans_nn.rewiring.dyads import switch_dyads
 from celegans_nn.rewiring.edges import BLOCKS, Moves, Rewired, dealt_within, refuse_unmoved
@@ -44,7 +45,9 @@ def reciprocity(
     """
     chemical, moves = _chemical(worm, scope, rng, attempts_per_edge)
     electrical, gap_moves = degree_electrical(worm, scope, rng, attempts_per_edge)
-    return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, {}), "reciprocity", scope, STUCK)
+    notes = {} if moves.edges else {"equals": "degree: gap junctions, which are never one-way, are alone in scope"}
+    made = Rewired(chemical, electrical, moves, gap_moves, notes)
+    return refuse_unmoved(made, "reciprocity", scope, STUCK, STUCK_GAPS)
 
 
 def _chemical(

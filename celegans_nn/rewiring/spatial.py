@@ -8,7 +8,7 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import RewiringError, one_line
 from celegans_nn.rewiring.degree import degree_chemical, degree_electrical
 from celegans_nn.rewiring.edges import Rewired, cell_kinds, movable_blocks, refuse_unmoved
-from celegans_nn.rewiring.switching import Bands, squared_lengths
+from celegans_nn.rewiring.switching import Bands, never_refused, squared_lengths
 
 STUCK = "no switch that keeps degrees and distances is possible"
 BINS = 10
@@ -47,7 +47,8 @@ def spatial(
     dealt as in `degree`.
 
     The chain is that of `degree`, without switches that would take a decile out of its band. All graphs it reaches
-    are equally likely; they need not be all graphs with these degrees and bands. Raises RewiringError where a cell at
+    are equally likely; they need not be all graphs with these degrees and bands. Where no attempt was rejected by the
+    bands alone, the provenance says so under `equals`. Raises RewiringError where a cell at
     an end of an edge in scope has no position.
     """
     place = np.stack([worm.cells[axis].astype(np.float64) for axis in "xyz"], axis=1)
@@ -56,7 +57,9 @@ def spatial(
     )
     chemical, moves = degree_chemical(worm, scope, rng, attempts_per_edge, bands=chemical_bands)
     electrical, gap_moves = degree_electrical(worm, scope, rng, attempts_per_gap, bands=electrical_bands)
-    return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, {}), "spatial", scope, STUCK)
+    refused = int(chemical_bands.refused[0] + electrical_bands.refused[0])
+    notes = never_refused("degree", refused, moves.attempted + gap_moves.attempted, "distances")
+    return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, notes), "spatial", scope, STUCK)
 
 
 def _bands(worm: Connectome, place: np.ndarray, pre: np.ndarray, post: np.ndarray, scope: str) -> Bands:
@@ -74,4 +77,4 @@ def _bands(worm: Connectome, place: np.ndarray, pre: np.ndarray, post: np.ndarra
     longest = squared[np.ceil(np.arange(1, BINS) / BINS * len(squared)).astype(int) - 1] if len(squared) else squared
     held = np.bincount(np.searchsorted(longest, squared, side="left"), minlength=BINS)
     slack = np.floor(TOLERANCE * held).astype(np.int64)
-    return Bands(place, longest, held, held - slack, held + slack)
+    return Bands(place, longest, held, held - slack, held + slack, np.zeros(1, dtype=np.int64))

@@ -7,13 +7,18 @@ from numba import njit
 
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
 from celegans_nn.rewiring.edges import STAYS, Moves, Rewired, cell_kinds, movable_blocks, refuse_unmoved, unordered
+from celegans_nn.rewiring.links import flip, link_table, linked, renumbered
 from celegans_nn.rewiring.splitmix import below_high, below_low, kernel_seed, next_bits
-from celegans_nn.rewiring.switching import by_groups, flip, linked
+from celegans_nn.rewiring.switching import by_groups
 
 TOLERANCE = 0.05
 SLACK = 1e-9
 """Relative: sums of weights that are no whole numbers depend on their order in the last digits."""
 STUCK = "no exchange of two targets keeps every strength within 5 %"
+EQUALS = (
+    "degree_sign (but for reversals of three-cycles, which strength does not try): no two edges in scope of one sign "
+    "between the same kinds of cells differ in weight, so every strength is its degree"
+)
 LEAST_ATTEMPTS = 1000
 ATTEMPTS_PER_EDGE = 1000
 """Measured as the share of the worm's edges that its control still has (Cook's whole worm, one seed). The second line
@@ -52,12 +57,27 @@ def strength(
     strength out of its band. A proposal is as likely as its reverse, so all graphs that the chain reaches are
     equally likely in the long run; it need not reach all there are. A move is an attempted exchange.
 
-    Raises RewiringError where no exchange is possible. Where weights differ so much that only a few are, `movable`
+    Raises RewiringError where no exchange is possible. Where no two edges that could be exchanged differ in weight
+    the provenance says so under `equals`. Where weights differ so much that only a few are, `movable`
     in the provenance is far below the number of edges.
     """
     chemical, moves = _chemical(worm, scope, rng, attempts_per_edge)
     electrical, gap_moves = _electrical(worm, scope, rng, attempts_per_edge)
-    return refuse_unmoved(Rewired(chemical, electrical, moves, gap_moves, {}), "strength", scope, STUCK)
+    made = Rewired(chemical, electrical, moves, gap_moves, {} if _weights_differ(worm, scope) else {"equals": EQUALS})
+    return refuse_unmoved(made, "strength", scope, STUCK)
+
+
+def _weights_differ(worm: Connectome, scope: str) -> bool:
+    """Whether two edges of one sign, or two gap junctions, between the same kinds of cells differ in weight."""
+    kinds, c, g = cell_kinds(worm), worm.chemical_edges, worm.electrical_edges
+    chemical = movable_blocks(kinds, c.pre, c.post, scope)
+    signed = np.where(chemical == STAYS, STAYS, 3 * chemical + c.sign + 1)
+    for group, weight in ((signed, c.weight), (unordered(movable_blocks(kinds, g.pre, g.post, scope)), g.weight)):
+        order = np.lexsort((weight, group))
+        group, weight = group[order], weight[order]
+        if ((group[1:] == group[:-1]) & (weight[1:] != weight[:-1]) & (group[1:] != STAYS)).any():
+            return True
+    return False
 
 
 def _chemical(
@@ -68,9 +88,7 @@ def _chemical(
     here = np.flatnonzero(blocks != STAYS)
     group = 3 * blocks[here] + e.sign[here] + 1
     far = e.post[here].astype(np.int64)
-    moves = exchange(
-        e.pre[here].astype(np.int64), far, e.weight[here], group, group, len(worm), False, attempts_per_edge, rng
-    )
+    moves = exchange(e.pre[here].astype(np.int64), far, e.weight[here], group, group, False, attempts_per_edge, rng)
     post = e.post.astype(np.int64)
     post[here] = far
     return ChemicalEdges(e.pre, post, e.weight, e.sign), moves
@@ -86,7 +104,7 @@ def _electrical(
     here = np.flatnonzero(both_ways != STAYS)
     near, far, group = near[here], far[here], both_ways[here]
     weight = np.tile(e.weight, 2)[here]
-    moves = exchange(near, far, weight, group, unordered(group), len(worm), True, attempts_per_edge, rng)
+    moves = exchange(near, far, weight, group, unordered(group), True, attempts_per_edge, rng)
     pairs = here[: len(here) // 2]
     pre[pairs], post[pairs] = near[: len(pairs)], far[: len(pairs)]
     return ElectricalEdges(pre, post, e.weight), moves
@@ -98,7 +116,6 @@ def exchange(
     weight: np.ndarray,
     group: np.ndarray,
     counted: np.ndarray,
-    cells: int,
     twice: bool,
     attempts_per_edge: float,
     rng: np.random.Generator,
@@ -116,20 +133,21 @@ def exchange(
     if edges == 0:
         return Moves(0, 0, 0, 0)
     attempts = max(round(attempts_per_edge * edges), LEAST_ATTEMPTS)
-    key = counted * cells
-    strength = np.bincount(key + far, weight)
+    cells, (new_near, new_far) = renumbered(near, far)
+    key = counted * len(cells)
+    strength = np.bincount(key + new_far, weight)
     least, most = strength * (1 - tolerance) * (1 - SLACK), strength * (1 + tolerance) * (1 + SLACK)
     by_group, group_first = by_groups(group)
     moved = np.zeros(len(far), dtype=np.bool_)
     accepted = _exchange(
-        near,
-        far,
+        new_near,
+        new_far,
         weight,
         group,
         by_group,
         group_first,
         key,
-        cells,
+        link_table(len(cells)),
         twice,
         strength,
         least,
@@ -138,6 +156,7 @@ def exchange(
         kernel_seed(rng),
         moved,
     )
+    near[:], far[:] = cells[new_near], cells[new_far]
     if twice:
         moved = moved[:edges] | moved[edges:]
     return Moves(edges, attempts, int(accepted), int(moved.sum()))
@@ -152,7 +171,7 @@ def _exchange(
     by_group: np.ndarray,
     group_first: np.ndarray,
     key: np.ndarray,
-    cells: int,
+    links: np.ndarray,
     twice: bool,
     strength: np.ndarray,
     least: np.ndarray,
@@ -161,7 +180,6 @@ def _exchange(
     state: np.uint64,
     moved: np.ndarray,
 ) -> int:
-    links = np.zeros((cells, (cells + 7) >> 3), dtype=np.uint8)
     for k in range(len(near)):
         flip(links, near[k], far[k])
     accepted, half = 0, len(near) // 2

@@ -17,11 +17,21 @@ import numpy as np
 from numba import njit
 
 from celegans_nn.rewiring.edges import Moves
+from celegans_nn.rewiring.links import flip, link_table, linked, renumbered
 from celegans_nn.rewiring.splitmix import below_high, below_low, kernel_seed, next_bits
 
 REVERSAL_SHARE = 0.125
 """Share of the attempts that try to reverse a directed three-cycle. Any share above 0 makes the chain
 irreducible; an eighth leaves seven for the switches, which do the mixing in graphs as large as a worm."""
+
+
+class Labels(NamedTuple):
+    """Labels of the cells: a proposal that changes how many edges lead from one label to another is rejected."""
+
+    of_cell: np.ndarray
+    """int64 [N]."""
+    refused: np.ndarray
+    """int64 [1], proposals rejected for this alone; the chain counts on."""
 
 
 class Bands(NamedTuple):
@@ -37,6 +47,15 @@ class Bands(NamedTuple):
     """int64 [B]."""
     most: np.ndarray
     """int64 [B]."""
+    refused: np.ndarray
+    """int64 [1], proposals rejected for this alone; the chain counts on."""
+
+
+def never_refused(rung: str, refused: int, attempts: int, by: str) -> dict[str, str]:
+    """The note of a control whose labels or bands rejected nothing: the same seed gives the lower rung's graph."""
+    if refused:
+        return {}
+    return {"equals": f"{rung}: no attempt of {attempts} was refused by {by} alone"}
 
 
 def switch_directed(
@@ -46,7 +65,7 @@ def switch_directed(
     attempts: int,
     rng: np.random.Generator,
     reversal_share: float = REVERSAL_SHARE,
-    label: np.ndarray | None = None,
+    labels: Labels | None = None,
     bands: Bands | None = None,
 ) -> tuple[np.ndarray, Moves]:
     """New postsynaptic ends, int64 [E], of a simple digraph without self-loops, and how the edges moved.
@@ -56,14 +75,14 @@ def switch_directed(
     Bandyopadhyay 1996). Every move is as likely as its reverse, so the chain is uniform in the long run over the
     graphs it reaches: without labels and bands, and with groups that no two edges of a cell divide, all of them.
 
-    pre: int [E], sorted. post: int [E]. group: int [E], 0 and up. label: int [N]; where given, the number of edges
-    of each group from each label to each is kept. bands: where given, the edges' lengths stay within.
+    pre: int [E], sorted. post: int [E]. group: int [E], 0 and up. labels: where given, the number of edges of each
+    group from each label to each is kept. bands: where given, the edges' lengths stay within.
     """
-    pre, post = pre.astype(np.int64), post.astype(np.int64)
     if len(pre) == 0:
-        return post, Moves(0, 0, 0, 0)
-    cells = int(max(pre.max(), post.max())) + 1
-    first = np.searchsorted(pre, np.arange(cells + 1))
+        return post.astype(np.int64), Moves(0, 0, 0, 0)
+    cells, (pre, post) = renumbered(pre, post)
+    labels, bands = _of(cells, labels, bands)
+    first = np.searchsorted(pre, np.arange(len(cells) + 1))
     by_group, group_first = by_groups(group)
     moved = np.zeros(len(pre), dtype=np.bool_)
     accepted = _switch_directed(
@@ -73,14 +92,15 @@ def switch_directed(
         group,
         by_group,
         group_first,
-        label,
+        link_table(len(cells)),
+        labels,
         bands,
         attempts,
         reversal_share,
         kernel_seed(rng),
         moved,
     )
-    return post, Moves(len(pre), attempts, int(accepted), int(moved.sum()))
+    return cells[post], Moves(len(pre), attempts, int(accepted), int(moved.sum()))
 
 
 def switch_undirected(
@@ -89,26 +109,46 @@ def switch_undirected(
     group_both_ways: np.ndarray,
     attempts: int,
     rng: np.random.Generator,
-    label: np.ndarray | None = None,
+    labels: Labels | None = None,
     bands: Bands | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Moves]:
     """New ends (one, other), int64 [G], of an undirected simple graph, and how the pairs moved.
 
     `group_both_ways`, int [2, G], 0 and up, is the group of each pair seen from `one` and seen from `other`;
     they differ where a pair joins two kinds of cells, and the new `one` is then of the old one's kind.
-    Switching reaches every simple graph of given degrees (Taylor 1981). `label` and `bands` as in
+    Switching reaches every simple graph of given degrees (Taylor 1981). `labels` and `bands` as in
     `switch_directed`, counting edges by the unordered pair of labels.
     """
     ends = np.concatenate([one, other]).astype(np.int64)
     if len(one) == 0:
         return ends[:0], ends[:0], Moves(0, 0, 0, 0)
+    cells, (ends,) = renumbered(ends)
+    labels, bands = _of(cells, labels, bands)
     by_group, group_first = by_groups(group_both_ways.reshape(-1))
     moved = np.zeros(len(ends), dtype=np.bool_)
     accepted = _switch_undirected(
-        ends, group_both_ways.reshape(-1), by_group, group_first, label, bands, attempts, kernel_seed(rng), moved
+        ends,
+        group_both_ways.reshape(-1),
+        by_group,
+        group_first,
+        link_table(len(cells)),
+        labels,
+        bands,
+        attempts,
+        kernel_seed(rng),
+        moved,
     )
+    ends = cells[ends]
     movable = int((moved[: len(one)] | moved[len(one) :]).sum())
     return ends[: len(one)], ends[len(one) :], Moves(len(one), attempts, int(accepted), movable)
+
+
+def _of(cells: np.ndarray, labels: Labels | None, bands: Bands | None) -> tuple[Labels | None, Bands | None]:
+    """The labels and places of these cells alone; counts of rejections and of edges stay those of the caller."""
+    return (
+        None if labels is None else labels._replace(of_cell=labels.of_cell[cells]),
+        None if bands is None else bands._replace(place=bands.place[cells]),
+    )
 
 
 def by_groups(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -117,31 +157,34 @@ def by_groups(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return by_group, np.searchsorted(group[by_group], np.arange(group.max(initial=0) + 2))
 
 
-# Which pairs are linked stands in a matrix of bits: 11 kB for 300 cells, so every look-up is in the fastest cache,
-# and 2.4 GB for the 139,000 neurons of a fly's brain.
-
-
 @njit(cache=True, nogil=True)
-def linked(bits: np.ndarray, a: int, b: int) -> bool:
-    """Whether bit b of row a is set."""
-    return (bits[a, b >> 3] >> (b & 7)) & 1 != 0
-
-
-@njit(cache=True, nogil=True)
-def flip(bits: np.ndarray, a: int, b: int) -> None:
-    """Sets or clears bit b of row a."""
-    bits[a, b >> 3] ^= np.uint8(1 << (b & 7))
-
-
-@njit(cache=True, nogil=True)
-def _recounts(label: np.ndarray, a: int, b: int, c: int, d: int) -> bool:
-    """Whether a -> b, c -> d becoming a -> d, c -> b changes the number of edges from one label to another.
+def _keeps_labels(labels: Labels, a: int, b: int, c: int, d: int) -> bool:
+    """Whether a -> b, c -> d becoming a -> d, c -> b keeps the number of edges from each label to each; counts if not.
 
     The pairs of labels (A, B), (C, D) become (A, D), (C, B). These are the same two if B = D (each stays) or if
     A = C (they change places), and not otherwise, since (A, D) is then neither (A, B) nor (C, D). So it is for
     unordered pairs: {A, D} = {A, B} only if B = D, {A, D} = {C, D} only if A = C.
     """
-    return label[a] != label[c] and label[b] != label[d]
+    label = labels.of_cell
+    keeps = label[a] == label[c] or label[b] == label[d]
+    if not keeps:
+        labels.refused[0] += 1
+    return keeps
+
+
+@njit(cache=True, nogil=True)
+def _turns(labels: Labels, a: int, b: int, c: int) -> bool:
+    """Whether the reversal of a -> b -> c -> a keeps the number of edges from each label to each; counts if not.
+
+    Of the three pairs of labels (a, b), (b, c), (c, a) each must come back as (b, a), (c, b) or (a, c): if two labels
+    are equal, say a's and b's, it is (a, a), (a, c), (c, a) before and after; if none are, (a, b) is there before and
+    not after.
+    """
+    label = labels.of_cell
+    keeps = label[a] == label[b] or label[b] == label[c] or label[c] == label[a]
+    if not keeps:
+        labels.refused[0] += 1
+    return keeps
 
 
 @njit(cache=True, nogil=True)
@@ -187,6 +230,7 @@ def _keeps_bands(bands: Bands, a: int, b: int, c: int, d: int) -> bool:
             held[bins[1]] += 1
             held[bins[2]] -= 1
             held[bins[3]] -= 1
+            bands.refused[0] += 1
             return False
     return True
 
@@ -199,15 +243,14 @@ def _switch_directed(
     group: np.ndarray,
     by_group: np.ndarray,
     group_first: np.ndarray,
-    label: np.ndarray | None,
+    links: np.ndarray,
+    labels: Labels | None,
     bands: Bands | None,
     attempts: int,
     reversal_share: float,
     state: np.uint64,
     moved: np.ndarray,
 ) -> int:
-    cells = len(first) - 1
-    links = np.zeros((cells, (cells + 7) >> 3), dtype=np.uint8)
     for k in range(len(pre)):
         flip(links, pre[k], post[k])
     reversal_below = np.int64(reversal_share * 2.0**31)
@@ -228,15 +271,13 @@ def _switch_directed(
                 continue
             if linked(links, a, c) or linked(links, c, b) or linked(links, b, a):
                 continue
-            # Of the three pairs of labels (a, b), (b, c), (c, a) each must come back as (b, a), (c, b) or (a, c):
-            # if two labels are equal, say a's and b's, it is (a, a), (a, c), (c, a) before and after; if none are,
-            # (a, b) is there before and not after. No edge changes its length.
-            if label is not None and label[a] != label[b] and label[b] != label[c] and label[c] != label[a]:
-                continue
             k = first[c]
             while post[k] != a:
                 k += 1
             if group[j] != group[i] or group[k] != group[i]:
+                continue
+            # No edge changes its length.
+            if labels is not None and not _turns(labels, a, b, c):
                 continue
             post[i], post[j], post[k] = c, a, b
             moved[i] = moved[j] = moved[k] = True
@@ -250,7 +291,7 @@ def _switch_directed(
             c, d = pre[j], post[j]
             if a == d or c == b or linked(links, a, d) or linked(links, c, b):
                 continue
-            if label is not None and _recounts(label, a, b, c, d):
+            if labels is not None and not _keeps_labels(labels, a, b, c, d):
                 continue
             if bands is not None and not _keeps_bands(bands, a, b, c, d):
                 continue
@@ -269,15 +310,15 @@ def _switch_undirected(
     group: np.ndarray,
     by_group: np.ndarray,
     group_first: np.ndarray,
-    label: np.ndarray | None,
+    links: np.ndarray,
+    labels: Labels | None,
     bands: Bands | None,
     attempts: int,
     state: np.uint64,
     moved: np.ndarray,
 ) -> int:
     """Pair k has its ends at k and at k + G of `ends`, so either end leads to the other."""
-    pairs, cells = len(ends) // 2, ends.max() + 1
-    links = np.zeros((cells, (cells + 7) >> 3), dtype=np.uint8)
+    pairs = len(ends) // 2
     for k in range(pairs):
         flip(links, ends[k], ends[k + pairs])
         flip(links, ends[k + pairs], ends[k])
@@ -293,7 +334,7 @@ def _switch_undirected(
         # a - b and c - d become a - d and c - b.
         if a == d or c == b or linked(links, a, d) or linked(links, c, b):
             continue
-        if label is not None and _recounts(label, a, b, c, d):
+        if labels is not None and not _keeps_labels(labels, a, b, c, d):
             continue
         if bands is not None and not _keeps_bands(bands, a, b, c, d):
             continue

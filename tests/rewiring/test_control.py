@@ -150,9 +150,34 @@ def test_a_star_is_the_only_graph_with_its_degrees_but_not_with_its_number_of_ed
     assert rewire(star, "density", seed=0) != star
 
 
-def test_chemical_edges_that_cannot_move_are_refused_though_gap_junctions_could():
+def test_chemical_edges_that_cannot_move_are_left_with_a_note_where_gap_junctions_move():
     edges = pd.DataFrame({"pre": list("AACE"), "post": list("BCDF"), "kind": ["chemical"] * 2 + ["electrical"] * 2})
-    assert "chemical edges" in refusal(Connectome.from_edges(edges), "degree", seed=0)
+    worm = Connectome.from_edges(edges)
+    control = rewire(worm, "degree", seed=0)
+    assert control.provenance["rewired"]["frozen"] == "chemical edges: no other simple graph has these degrees"
+    pd.testing.assert_frame_equal(control.chemical, worm.chemical)
+    assert not control.electrical.equals(worm.electrical)
+
+
+def test_where_neither_kind_of_edge_moves_the_reason_of_each_is_named():
+    edges = pd.DataFrame({"pre": list("AAB"), "post": list("BCC"), "kind": ["chemical"] * 2 + ["electrical"]})
+    assert refusal(Connectome.from_edges(edges), "reciprocity", seed=0) == (
+        "reciprocity: none of 1000 attempts moved one of the 2 chemical edges in scope 'neurons': no switch of two "
+        "single edges or of two mutual pairs, and no reversal of a path, is possible; none of 1000 attempts moved one "
+        "of the 1 gap junctions in scope 'neurons': no other simple graph has these degrees; choose another null model "
+        "or a larger circuit"
+    )
+
+
+@pytest.mark.parametrize("null", ["degree_sign", "reciprocity"])
+def test_gap_junctions_alone_are_refused_for_their_own_reason_or_equal_degree(null):
+    star = refusal(connectome(["AB", "AC"], "electrical"), null, seed=0)
+    assert "no other simple graph has these degrees" in star
+    assert "sign," not in star
+    ring = connectome(["AB", "BC", "CD", "DE", "EF", "AF"], "electrical")
+    control = rewire(ring, null, seed=0)
+    assert control.provenance["rewired"]["equals"].startswith("degree: gap junctions")
+    assert control == rewire(ring, "degree", seed=0)
 
 
 def test_gap_junctions_that_cannot_move_are_left_and_counted():
@@ -160,6 +185,7 @@ def test_gap_junctions_that_cannot_move_are_left_and_counted():
     worm = Connectome.from_edges(edges)
     control = rewire(worm, "degree", seed=1)
     assert control.provenance["rewired"]["electrical"] == {"edges": 1, "attempted": 1000, "accepted": 0, "movable": 0}
+    assert control.provenance["rewired"]["frozen"] == "gap junctions: no other simple graph has these degrees"
     pd.testing.assert_frame_equal(control.electrical, worm.electrical)
 
 

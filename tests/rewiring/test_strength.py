@@ -126,7 +126,7 @@ def test_within_bands_every_graph_that_can_be_reached_comes_up_equally_often():
     seen = Counter()
     for seed in range(2000):
         far = np.arange(4, 8)
-        exchange(near, far, weight, group, group, 8, False, 250, np.random.default_rng(seed), tolerance=0.0101)
+        exchange(near, far, weight, group, group, False, 250, np.random.default_rng(seed), tolerance=0.0101)
         seen[tuple(far.tolist())] += 1
     assert set(seen) == {tuple(4 + i for i in order) for order in permutations(range(4))
                          if all(abs(i - k) <= 1 for k, i in enumerate(order))}  # fmt: skip

@@ -6,15 +6,19 @@ from bisect import bisect_left
 from collections import Counter
 
 import networkx as nx
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.errors import LARGEST_SEED, RewiringError
 from celegans_nn.rewiring import SCOPES, rewire
+from celegans_nn.rewiring.degree import degree_chemical, degree_electrical
+from celegans_nn.rewiring.degree_sign import degree_sign
+from celegans_nn.rewiring.switching import Labels
 from tests.rewiring.graphs import chemical_rows, connectomes, electrical_rows, examples, in_scope, role_of
 
 cases = given(worm=connectomes(), scope=st.sampled_from(SCOPES), seed=st.integers(0, LARGEST_SEED))
@@ -107,12 +111,12 @@ def test_degree_sign_null_says_where_it_is_the_same_as_degree_and_where_not_ever
     mixed = worm.chemical_edges.sign.copy()
     mixed[::3] *= -1
     notes = [
-        rewire(w, "degree_sign", seed=0).provenance["rewired"].get("signs", "")
+        [rewire(w, "degree_sign", seed=0).provenance["rewired"].get(key, "") for key in ("signs", "equals")]
         for w in (worm, excitatory, worm.with_edges(worm.chemical_edges._replace(sign=mixed)))
     ]
-    assert notes[0] == ""
-    assert "the same as degree" in notes[1]
-    assert "not every graph" in notes[2]
+    assert notes[:2] == [["", ""], ["", "degree: all chemical edges in scope have one sign"]]
+    assert "not every graph" in notes[2][0]
+    assert notes[2][1] == ""
     assert rewire(excitatory, "degree_sign", seed=0) == rewire(excitatory, "degree", seed=0)
 
 
@@ -170,7 +174,7 @@ def test_boundary_null_is_void_where_parts_rule_no_switch_out(edges, inputs, voi
     cells = pd.DataFrame({"name": names, "role": ["muscle" if n in "XYZ" else "motor" for n in names]})
     worm = Connectome.from_edges(table, cells)
     try:
-        rewire(worm, "boundary", seed=0, scope="all", inputs=inputs, outputs=())
+        rewire(worm, "boundary", seed=0, scope="all", inputs=list(inputs), outputs=())
     except RewiringError as error:
         assert ("void" in str(error)) == void
     else:
@@ -291,3 +295,116 @@ def test_spatial_null_keeps_the_worms_deciles_within_two_per_cent():
 def test_spatial_null_names_the_first_cell_without_a_position():
     with pytest.raises(RewiringError, match="cell 'hm_AS1' has no position, one of 66 such cells in scope 'neurons'"):
         rewire(load_connectome("haspel2012"), "spatial", seed=0)
+
+
+def cells_of(worm, **columns):
+    return Connectome(worm.cells | columns, worm.chemical_edges, worm.electrical_edges)
+
+
+def equals(control):
+    return control.provenance["rewired"].get("equals", "")
+
+
+def test_boundary_and_spatial_nulls_that_refuse_no_attempt_of_theirs_alone_say_they_equal_degree():
+    edges = pd.DataFrame({"pre": list("ABAB"), "post": list("CDDE"), "kind": "chemical"})
+    names = list("ABCDEFG")
+    cells = pd.DataFrame({"name": names, "role": "motor", "x": 0.0, "y": 0.0, "z": 0.0})
+    worm = Connectome.from_edges(edges, cells)
+    at_one_place = rewire(worm, "spatial", seed=0)
+    assert equals(at_one_place) == "degree: no attempt of 1000 was refused by distances alone"
+    assert at_one_place == rewire(worm, "degree", seed=0)
+    # All pairs of A, B, C and D are linked, so no switch of theirs gets as far as the parts; the ring has but one.
+    full = [(a, b, "chemical") for a in "ABCD" for b in "ABCD" if a != b]
+    ring = [(a, b, "electrical") for a, b in zip("EFGHIJ", "FGHIJE", strict=True)]
+    worm = Connectome.from_edges(pd.DataFrame(full + ring, columns=["pre", "post", "kind"]))
+    control = rewire(worm, "boundary", seed=0, inputs=["A", "B"], outputs=[])
+    assert equals(control) == "degree: no attempt of 2000 was refused by the counts between the parts alone"
+    assert control == rewire(worm, "degree", seed=0)
+    assert equals(rewire(worm, "boundary", seed=0, inputs=["A", "B", "E", "F"], outputs=[])) == ""
+
+
+@examples
+@cases
+def test_a_chain_with_the_note_gives_the_graph_of_the_lower_rung_and_one_without_it_was_held_back(worm, scope, seed):
+    rng = np.random.default_rng
+    zero = np.zeros(len(worm), dtype=np.int64)
+    part = np.arange(len(worm)) % 2
+    refused = np.zeros(1, dtype=np.int64)
+    free = [degree_chemical(worm, scope, rng(seed), 10.0)[0], degree_electrical(worm, scope, rng(seed), 10.0)[0]]
+    for of_cell in (zero, part):
+        refused[0] = 0
+        labels = Labels(of_cell, refused)
+        made = [
+            degree_chemical(worm, scope, rng(seed), 10.0, labels=labels)[0],
+            degree_electrical(worm, scope, rng(seed), 10.0, labels=labels)[0],
+        ]
+        same = all(np.array_equal(a, b) for x, y in zip(free, made, strict=True) for a, b in zip(x, y, strict=True))
+        assert same or refused[0] > 0
+        assert (refused[0] == 0) or of_cell is part
+
+
+def test_nulls_of_classes_say_what_they_equal_where_all_cells_have_one_class():
+    worm = load_connectome("haspel2012")
+    one = cells_of(worm, cell_class=np.full(len(worm), "M", dtype=object))
+    control = rewire(one, "class_block_degree", seed=0)
+    assert equals(control) == "degree_sign: every kind of cell in scope has one class"
+    same_effort = degree_sign(one, "neurons", np.random.default_rng(0), attempts_per_edge=1000.0)
+    assert np.array_equal(control.chemical_edges.post, one.with_edges(same_effort.chemical).chemical_edges.post)
+    assert "density among the cells of the class in scope, with the sign of every cell kept" in equals(
+        rewire(one, "class_block", seed=0)
+    )
+    excitatory = one.with_edges(one.chemical_edges._replace(sign=abs(one.chemical_edges.sign)))
+    assert "density among the cells of the class in scope: " in equals(rewire(excitatory, "class_block", seed=0))
+    assert equals(rewire(worm, "class_block", seed=0)) == equals(rewire(worm, "class_block_degree", seed=0)) == ""
+
+
+def test_the_refusal_of_class_block_degree_names_class_block_degree():
+    worm = cells_of(load_connectome("haspel2012"), cell_class=np.full(102, "", dtype=object))
+    with pytest.raises(RewiringError, match=r"^class_block_degree: cell "):
+        rewire(worm, "class_block_degree", seed=0)
+
+
+def test_strength_says_it_equals_degree_sign_where_weights_of_a_sign_do_not_differ():
+    worm = load_connectome("haspel2012")
+    alike = worm.with_edges(
+        worm.chemical_edges._replace(weight=2.0 + worm.chemical_edges.sign),
+        worm.electrical_edges._replace(weight=np.full(len(worm.electrical_edges.pre), 7.0)),
+    )
+    assert equals(rewire(alike, "strength", seed=0)).startswith("degree_sign (but for reversals of three-cycles")
+    assert equals(rewire(worm, "strength", seed=0)) == ""
+
+
+def isolated_cells(count, edges):
+    """A ring of neurons, among many cells without any edge; a weight and sign for each edge."""
+    blank = np.full(count, "", dtype=object)
+    cells = {"name": np.array([f"c{i:06}" for i in range(count)], object), "role": np.full(count, "motor", object)}
+    cells |= {"cell_class": blank, "transmitter": blank, "neuron": np.ones(count, bool)}
+    cells |= {axis: np.arange(count, dtype=float) for axis in "xyz"}
+    pre = np.arange(edges) * (count // edges)
+    ends = pre, np.roll(pre, -1)
+    return Connectome(
+        cells,
+        ChemicalEdges(*ends, np.arange(edges) % 3 + 1.0, np.ones(edges, int)),
+        ElectricalEdges(np.minimum(*ends), np.maximum(*ends), np.ones(edges)),
+    )
+
+
+@pytest.mark.parametrize(
+    "null", ["degree", "degree_sign", "reciprocity", "strength", "spatial", "lattice", "small_world"]
+)
+def test_cells_without_edges_take_no_room_and_change_nothing(null):
+    alone, among_many = isolated_cells(40, 40), isolated_cells(600_000, 40)  # 42 GiB if each cell had a row of bits
+    made = [rewire(worm, null, seed=0) for worm in (alone, among_many)]
+    if null not in ("lattice", "small_world", "spatial"):  # these look at all places
+        ends = [[a // (len(w) // 40) for a in (w.chemical_edges.post, w.electrical_edges.pre)] for w in made]
+        assert all(np.array_equal(a, b) for a, b in zip(*ends, strict=True))
+    assert made[1].provenance["rewired"]["chemical"]["movable"] > 0
+
+
+def test_a_table_of_links_too_large_is_refused_with_its_size():
+    message = (
+        r"^270000 cells have edges that may move: .* take 9112500000 bytes, .* choose a smaller circuit, or density"
+    )
+    for null in ("degree", "strength", "reciprocity"):
+        with pytest.raises(RewiringError, match=message):
+            rewire(isolated_cells(270_000, 270_000), null, seed=0)
