@@ -98,7 +98,7 @@ def run(
 ) -> tuple[Tensor, Any]:
     """`steps` control steps of `ticks` ticks: (mean output of the output cells [steps, batch, outputs], state).
 
-    drive: [steps, batch, inputs], or [1, batch, inputs] where it is held. weights: [E]; conductances: [G] or None.
+    drive: [steps, batch, inputs], or [1, batch, inputs] where it is held; input cells get `encoder_gain` times it. weights: [E]; conductances: [G] or None.
     """
     tensors = [value for value in rule if isinstance(value, Tensor)]
     conductances = weights.new_zeros(0) if conductances is None else conductances
@@ -115,7 +115,7 @@ class _Ticks(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, run: Run, *tensors: Tensor) -> tuple[Tensor, ...]:
         drive, weights, conductances, rule, state = _parts(run, tensors)
-        kernels, compiled = _kernels(rule)
+        (kernels, compiled), numbers = _kernels(rule), _numbers(rule)
         batch, cells = drive.shape[1], run.wiring.cells
         chunks = -(-batch // WIDTH)
         width = -(-batch // chunks)
@@ -127,9 +127,10 @@ class _Ticks(torch.autograd.Function):
         _in_threads(
             kernels.forward,
             chunks,
-            _numbers(rule),
+            numbers,
             kernels.Wires(*run.wiring.wires),
             run.ticks,
+            numbers.gain.dtype.type(run.model.encoder_gain),
             _array(drive),
             _array(weights)[run.wiring.order],
             _array(conductances),
@@ -167,6 +168,7 @@ class _Ticks(torch.autograd.Function):
             numbers,
             kernels.Wires(*run.wiring.wires),
             run.ticks,
+            numbers.gain.dtype.type(run.model.encoder_gain),
             _array(gain * weights)[run.wiring.order],
             _array(gain * conductances),
             *map(_array, (start, kept, to_mean, to_end, to_drive, to_weight, to_conductance, to_start, sums)),
@@ -263,7 +265,8 @@ def _by_torch(run: Run, tensors: list[Tensor]) -> tuple[Tensor, ...]:
     gap = weights.new_zeros(n * n).index_put((torch.cat([a * n + b, b * n + a]),), conductances.repeat(2)).view(n, n)
     means = []
     for step in range(run.steps):
-        inward = drive.new_zeros((drive.shape[1], n)).index_copy(1, run.wiring.inputs, drive[step % len(drive)])
+        given = run.model.encoder_gain * drive[step % len(drive)]
+        inward = drive.new_zeros((drive.shape[1], n)).index_copy(1, run.wiring.inputs, given)
         total: Any = 0.0
         for _ in range(run.ticks):
             seen = state.potential

@@ -35,24 +35,25 @@ class Wires(NamedTuple):
 
 
 @njit(**INNER)
-def _load(rows: Any, low: int, factor: Any, chunk: Any) -> None:
-    """chunk [columns, width] = factor * rows [batch, columns] from row `low`; 0 beyond the batch."""
-    high = min(low + chunk.shape[1], rows.shape[0])
-    if high - low < chunk.shape[1]:
+def _load(rows: Any, low: int, factor: Any, chunk: Any, width: Any) -> None:
+    """chunk [columns * width] = factor * rows [batch, columns] from row `low`, transposed; 0 beyond the batch."""
+    columns, lanes = np.uintp(rows.shape[1]), np.uintp(min(np.intp(width), rows.shape[0] - low))
+    if lanes < width:
         chunk[:] = 0
-    for b in range(low, high):
-        row = rows[b]
-        for k in range(row.size):
-            chunk[k, b - low] = factor * row[k]
+    flat, start = rows.reshape(-1), np.uintp(low) * columns
+    for k in range(columns):
+        for b in range(lanes):
+            chunk[k * width + b] = factor * flat[start + b * columns + k]
 
 
 @njit(**INNER)
-def _store(chunk: Any, low: int, factor: Any, rows: Any) -> None:
+def _store(chunk: Any, low: int, factor: Any, rows: Any, width: Any) -> None:
     """The other way."""
-    for b in range(low, min(low + chunk.shape[1], rows.shape[0])):
-        row = rows[b]
-        for k in range(row.size):
-            row[k] = factor * chunk[k, b - low]
+    columns, lanes = np.uintp(rows.shape[1]), np.uintp(min(np.intp(width), rows.shape[0] - low))
+    flat, start = rows.reshape(-1), np.uintp(low) * columns
+    for b in range(lanes):
+        for k in range(columns):
+            flat[start + b * columns + k] = factor * chunk[k * width + b]
 
 
 # Cells' rows are found in flat arrays by unsigned numbers: making a view of a row, or asking whether an index is below
@@ -129,6 +130,7 @@ def _forward(
     rule: Any,
     wires: Any,
     ticks: int,
+    scale: Any,
     drive: Any,
     weight: Any,
     conductance: Any,
@@ -139,7 +141,7 @@ def _forward(
 ) -> None:
     """Chunks of `low_chunk` to `high_chunk`.
 
-    drive [steps or 1, batch, inputs]; start, end [rows + 1, batch, N], the potential last; kept [chunks, slots,
+    What reaches the input cells is scale * drive; drive [steps or 1, batch, inputs]; start, end [rows + 1, batch, N], the potential last; kept [chunks, slots,
     numbers, N * width], as many slots as ticks, or one that is used again; mean [steps, batch, outputs].
     """
     rows, cells = start.shape[0] - 1, start.shape[2]
@@ -150,31 +152,31 @@ def _forward(
         low = chunk * width
         state = np.zeros((rows, cells * width), weight.dtype)
         for r in range(rows):
-            _load(start[r], low, one, state[r].reshape(cells, width))
+            _load(start[r], low, one, state[r], lanes)
         seen = np.zeros(cells * width, weight.dtype)
-        _load(start[rows], low, one, seen.reshape(cells, width))
-        inward = np.zeros((drive.shape[2], width), weight.dtype)
-        total = np.zeros((mean.shape[2], width), weight.dtype)
+        _load(start[rows], low, one, seen, lanes)
+        inward = np.zeros(drive.shape[2] * width, weight.dtype)
+        total = np.zeros(mean.shape[2] * width, weight.dtype)
         tick = 0
         for step in range(mean.shape[0]):
             if step < drive.shape[0]:
-                _load(drive[step], low, one, inward)
+                _load(drive[step], low, scale, inward, lanes)
             total[:] = 0
             for _ in range(ticks):
                 now = kept[chunk, tick % slots]
                 now[0] = 0
-                _add_rows(inward.reshape(-1), rows_in, now[0], wires.inputs, lanes)
+                _add_rows(inward, rows_in, now[0], wires.inputs, lanes)
                 _chemical(wires, weight, state[OUTPUT], now[0], lanes)
                 _gap(wires, conductance, seen, now[0], lanes)
                 update(rule, now, state)
                 if conductance.size or tick == mean.shape[0] * ticks - 1:
                     seen[:] = felt(rule, now, state)
-                _add_rows(state[OUTPUT], wires.outputs, total.reshape(-1), rows_out, lanes)
+                _add_rows(state[OUTPUT], wires.outputs, total, rows_out, lanes)
                 tick += 1
-            _store(total, low, share, mean[step])
+            _store(total, low, share, mean[step], lanes)
         for r in range(rows):
-            _store(state[r].reshape(cells, width), low, one, end[r])
-        _store(seen.reshape(cells, width), low, one, end[rows])
+            _store(state[r], low, one, end[r], lanes)
+        _store(seen, low, one, end[rows], lanes)
 
 
 def _backward(
@@ -183,6 +185,7 @@ def _backward(
     rule: Any,
     wires: Any,
     ticks: int,
+    scale: Any,
     weight: Any,
     conductance: Any,
     start: Any,
@@ -210,51 +213,52 @@ def _backward(
         grad = np.zeros((rows, cells * width), weight.dtype)
         flow, to_seen = np.zeros(cells * width, weight.dtype), np.zeros(cells * width, weight.dtype)
         seen = np.zeros(cells * width, weight.dtype)
-        outward = np.zeros((to_mean.shape[2], width), weight.dtype)
-        inward = np.zeros((to_drive.shape[2], width), weight.dtype)
+        outward = np.zeros(to_mean.shape[2] * width, weight.dtype)
+        inward = np.zeros(to_drive.shape[2] * width, weight.dtype)
         for r in range(rows):
-            _load(to_end[r], low, one, grad[r].reshape(cells, width))
-        _load(to_end[rows], low, one, to_seen.reshape(cells, width))
+            _load(to_end[r], low, one, grad[r], lanes)
+        _load(to_end[rows], low, one, to_seen, lanes)
         last = to_mean.shape[0] * ticks - 1
         recall(rule, kept[chunk, last], states[last % 2])
         for tick in range(last, -1, -1):
             step, now, after, before = tick // ticks, kept[chunk, tick], states[tick % 2], states[(tick + 1) % 2]
             if (tick + 1) % ticks == 0:
-                _load(to_mean[step], low, share, outward)
-            _add_rows(outward.reshape(-1), rows_out, grad[OUTPUT], wires.outputs, lanes)
+                _load(to_mean[step], low, share, outward, lanes)
+            _add_rows(outward, rows_out, grad[OUTPUT], wires.outputs, lanes)
             feels = to_seen if conductance.size or tick == last else to_seen[:0]
             adjoint(rule, now, after, grad, feels, sums[chunk])
-            flow[:] = grad[OUTPUT]
-            grad[OUTPUT] = 0
             if tick == 0:
                 for r in range(rows):
-                    _load(start[r], low, one, before[r].reshape(cells, width))
-                _load(start[rows], low, one, seen.reshape(cells, width))
+                    _load(start[r], low, one, before[r], lanes)
+                _load(start[rows], low, one, seen, lanes)
             else:
                 recall(rule, kept[chunk, tick - 1], before)
-            sums[chunk, 0] += _decayed(left, flow, before[VOLTAGE], grad[VOLTAGE])
+            sums[chunk, 0] += _decayed(left, grad[OUTPUT], before[VOLTAGE], grad[VOLTAGE], flow)
             _chemical_back(wires, weight, flow, before[OUTPUT], grad[OUTPUT], to_weight[chunk], lanes)
             to_seen[:] = 0
             if conductance.size:
                 if tick > 0:
                     seen[:] = felt(rule, kept[chunk, tick - 1], before)
                 _gap_back(wires, conductance, flow, seen, to_seen, to_conductance[chunk], lanes)
-            _add_rows(flow, wires.inputs, inward.reshape(-1), rows_in, lanes)
+            _add_rows(flow, wires.inputs, inward, rows_in, lanes)
             if tick % ticks == 0 and (tick == 0 or to_drive.shape[0] > 1):
-                _store(inward, low, one, to_drive[step])
+                _store(inward, low, scale, to_drive[step], lanes)
                 inward[:] = 0
         for r in range(rows):
-            _store(grad[r].reshape(cells, width), low, one, to_start[r])
-        _store(to_seen.reshape(cells, width), low, one, to_start[rows])
+            _store(grad[r], low, one, to_start[r], lanes)
+        _store(to_seen, low, one, to_start[rows], lanes)
 
 
 @njit(**INNER)
-def _decayed(left: Any, flow: Any, voltage: Any, to_voltage: Any) -> Any:
-    """The gradient of `left`; that of the voltage before is left * flow."""
+def _decayed(left: Any, to_output: Any, voltage: Any, to_voltage: Any, flow: Any) -> Any:
+    """The gradient of `left`. That of the voltage before is left * G; G moves to `flow`, and 0 takes its place."""
     total = flow.dtype.type(0)
     for k in range(flow.size):
-        total += flow[k] * voltage[k]
-        to_voltage[k] = left * flow[k]
+        g = to_output[k]
+        total += g * voltage[k]
+        to_voltage[k] = left * g
+        flow[k] = g
+        to_output[k] = 0
     return total
 
 

@@ -17,7 +17,7 @@ from numba.extending import overload
 
 from celegans_nn.neurons.surrogates import CODES, TRIANGLE_HEIGHT
 
-_OPTIONS: dict[str, Any] = {
+_OPTIONS: Any = {
     "error_model": "numpy",
     "fastmath": {"contract"},
     "no_cpython_wrapper": True,

@@ -23,8 +23,8 @@ from celegans_nn.neurons.lif import LIFParameters, LIFState
 from celegans_nn.neurons.rate import RateParameters, RateState
 
 # sums over the batch may be taken in the order that suits the vector units (always the same one); NaN stays NaN
-OPTIONS: dict[str, Any] = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
-INNER: dict[str, Any] = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OPTIONS: Any = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+INNER: Any = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Of what only compiled code calls: without wrappers it compiles faster."""
 VOLTAGE, OUTPUT, ADAPTATION = 0, 1, 2
 

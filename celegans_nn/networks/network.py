@@ -136,13 +136,13 @@ class Network(nn.Module):
         return self._to_cells(self._encode(x))
 
     def _encode(self, x: Tensor) -> Tensor:
-        """The current [batch, input cells] that observations give."""
+        """What the encoder gives, [batch, input cells]."""
         check_observations(x, len(self.interface.observations))
-        current = self.encoder(x)
-        return current if self.model.encoder_gain == 1 else self.model.encoder_gain * current
+        return self.encoder(x)
 
-    def _to_cells(self, current: Tensor) -> Tensor:
-        """[..., N] from the input cells' [..., input cells]."""
+    def _to_cells(self, code: Tensor) -> Tensor:
+        """The current [..., N] from what the encoder gives, [..., input cells]."""
+        current = code if self.model.encoder_gain == 1 else self.model.encoder_gain * code
         return torch.nn.functional.pad(current, (0, 1)).index_select(-1, self.source)
 
     def readout(self, output: Tensor) -> Tensor:
@@ -160,27 +160,27 @@ class Network(nn.Module):
             activity = activity - activity.mean(-1, keepdim=True)
         return self.decoder(activity if self.model.readout_gain == 1 else self.model.readout_gain * activity)
 
-    def _run(self, current: Tensor, steps: int, state: Any, effective: dict[str, Any] | None) -> tuple[Tensor, Any]:
+    def _run(self, code: Tensor, steps: int, state: Any, effective: dict[str, Any] | None) -> tuple[Tensor, Any]:
         """The output cells' mean output [steps, batch, output cells], and the state after the last step.
 
-        current: [steps, batch, input cells], or [1, batch, input cells] where it is held.
+        code: what the encoder gives, [steps, batch, input cells], or [1, batch, input cells] where it is held.
         """
         if self.backend not in BACKENDS:
             raise NetworkError(f"unknown backend {one_line(self.backend)!r}; {nearest(str(self.backend), BACKENDS)}")
         if self.backend != "torch":
-            obstacle = fast.obstacle(self.model, self.delay, len(self.worm), current, self.chemical.log_weight, state)
+            obstacle = fast.obstacle(self.model, self.delay, len(self.worm), code, self.chemical.log_weight, state)
             if obstacle is None:
-                return self._run_compiled(current, steps, state, effective)
+                return self._run_compiled(code, steps, state, effective)
             if self.backend == "compiled":
                 raise NetworkError(f'backend="compiled" cannot run this network: {obstacle}; use "auto" or "torch"')
-        return self._run_in_torch(current, steps, state, effective)
+        return self._run_in_torch(code, steps, state, effective)
 
     def _run_in_torch(
-        self, current: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
+        self, code: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
     ) -> tuple[Tensor, Any]:
         effective = self.precompute() if effective is None else effective
-        state = self.initial_state(current.shape[1], effective) if state is None else state
-        means, drives = [], self._to_cells(current).unbind(0)
+        state = self.initial_state(code.shape[1], effective) if state is None else state
+        means, drives = [], self._to_cells(code).unbind(0)
         for step in range(steps):
             total: Any = 0.0
             for _ in range(self.ticks):
@@ -190,7 +190,7 @@ class Network(nn.Module):
         return torch.stack(means), state
 
     def _run_compiled(
-        self, current: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
+        self, code: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
     ) -> tuple[Tensor, Any]:
         wiring = self._wiring()
         if effective is None:
@@ -199,8 +199,8 @@ class Network(nn.Module):
         else:
             rule, weights = effective["rule"], effective["chemical"].reshape(-1)[wiring.flat]
             conductances = None if self.gap is None else effective["gap"][wiring.pairs]
-        state = self.initial_state(current.shape[1], {"rule": rule}) if state is None else state
-        return fast.run(wiring, self.model, rule, state, current, weights, conductances, steps, self.ticks)
+        state = self.initial_state(code.shape[1], {"rule": rule}) if state is None else state
+        return fast.run(wiring, self.model, rule, state, code, weights, conductances, steps, self.ticks)
 
     def _wiring(self) -> fast.Wiring:
         """The edges as compiled code takes them; made anew where the synapses are others."""
@@ -230,7 +230,7 @@ class Network(nn.Module):
                 gap=torch.zeros_like(drive[:1]) if gap is None else gap.sum(-1),
                 gap_inward=torch.zeros_like(drive) if gap is None else potential @ gap,
             )
-        current = drive + sent @ effective["chemical"]
+        current = torch.addmm(drive, sent, effective["chemical"])
         return current if gap is None else current + gap_current(potential, gap)
 
     def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
@@ -241,8 +241,8 @@ class Network(nn.Module):
         if x.dim() != 3 or not len(x):
             raise NetworkError(f"x has shape {list(x.shape)}; give [time, batch, {len(self.interface.observations)}]")
         different = x[:1] if x.stride(0) == 0 else x
-        current = self._encode(different.flatten(0, 1)).unflatten(0, different.shape[:2])
-        mean, state = self._run(current, len(x), state, None)
+        code = self._encode(different.flatten(0, 1)).unflatten(0, different.shape[:2])
+        mean, state = self._run(code, len(x), state, None)
         return self._decode(mean), state
 
     def record(self, x: Tensor, cells: Sequence[str] | None = None, state: Any = None) -> Activity:
