@@ -33,7 +33,7 @@ def build(
     spectral_radius: float | None = None,
     share: str = "edge",
     ticks: int = 5,
-    dt_ms: float = 1.0,
+    dt_ms: float | None = None,
     delay: int = 1,
     preset: str | None = None,
     surrogate: str | None = None,
@@ -69,7 +69,8 @@ def build(
         "edge": one weight an edge. "sign": one excitatory and one inhibitory parameter for all edges. "class": one
         for the edges of each sign from each cell class to each.
     ticks, dt_ms
-        Network steps a control step, and the milliseconds that one stands for in models with units.
+        Network steps a control step, and the milliseconds that one stands for in models with units (the model's own
+        step if not given: 1 ms, for graded 0.5 ms).
     delay
         Ticks that a chemical synapse takes, from 1; gap junctions are felt in the next tick.
     preset
@@ -109,6 +110,7 @@ def build(
         if not model.spiking:
             raise NetworkError(f"{neuron} does not spike, so it has no surrogate gradient; leave surrogate out")
     whole_number("seed", seed, 0, LARGEST_SEED, NetworkError)
+    dt_ms = model.dt_ms if dt_ms is None else dt_ms
     if not (isinstance(dt_ms, (int, float)) and 0 < dt_ms < math.inf):
         raise NetworkError(f"dt_ms is {one_line(dt_ms)}; give milliseconds above 0")
     if interface is None:

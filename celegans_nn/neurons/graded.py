@@ -20,7 +20,7 @@ and of s (0.075):
     V        2.9e-2   9.9e-3   2.9e-3  8.0e-4  2.2e-4
     s        9.1e-3   2.8e-3   7.8e-4  2.1e-4  5.3e-5
 
-So it is 0.3 % at the default step of 1 ms and below a thousandth from 0.5 ms down. Synapses act in tenths of a
+So it is below a thousandth at the default step of 0.5 ms, and 0.3 % at 1 ms. Synapses act in tenths of a
 second: a network whose input must reach its output within few ticks needs ticks of tens of ms.
 """
 
@@ -150,6 +150,7 @@ MODEL = NeuronModel(
     input_gain=lambda p: 0.0,
     initial_log_weight=(0.0, 0.0),  # one contact
     initial_log_conductance=0.0,
+    dt_ms=0.5,
     conductance=True,
     settle=settle,
     currents=currents,

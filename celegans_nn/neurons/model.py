@@ -79,6 +79,9 @@ class NeuronModel:
     """For a conductance-based model, so that it can be recorded: (parameters, state, what reaches the cell) -> the
     currents of its excitatory synapses, its inhibitory ones and its gap junctions at the state's voltage."""
 
+    dt_ms: float = 1.0
+    """The step of a tick if none is given, ms; the model's file says how large its error is."""
+
     def values(self, preset: str | None = None) -> Mapping[str, Constant]:
         """The constants of a preset; KeyError for one that there is not."""
         return self.constants if preset is None else self.presets[preset]

@@ -35,8 +35,8 @@ class NetworkSpec:
     gap_junctions: bool = False
     ticks: int = 5
     """Network steps a control step."""
-    dt_ms: float = 1.0
-    """What a tick means to a model with units, ms."""
+    dt_ms: float | None = None
+    """What a tick means to a model with units, ms; the model's own step if not given."""
     delay: int = 1
     """Ticks that a chemical synapse takes."""
     preset: str | None = None

@@ -126,6 +126,8 @@ def _row(trial: Trial, task: Any, result: Any) -> dict[str, Any]:
     row: dict[str, Any] = {"baseline": network.baseline}
     definition = network.definition()
     row |= {column: definition.get(column) if wired else None for column in WIRING_COLUMNS}
+    if wired and network.dt_ms is None:
+        row["dt_ms"] = result.net.dt_ms
     row |= _counts(network) | {"parameters": count_parameters(result.net)}
     row |= {"method": trial.task.method, "budget": trial.task.budget}
     row |= {"task_options": canonical_json(dict(trial.task.task)), "options": canonical_json(dict(trial.task.options))}

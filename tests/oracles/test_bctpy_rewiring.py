@@ -49,7 +49,7 @@ def signed_triangles(matrix: np.ndarray) -> list[int]:
         total, difference = (np.trace(m @ m @ m) / 3 for m in (unsigned, signed))
         return (total + product * difference) / 2
 
-    by_count = {k: 0.0 for k in range(4)}
+    by_count = dict.fromkeys(range(4), 0.0)
     for a in "+-":
         for b in "+-":
             for c in "+-":
@@ -74,9 +74,7 @@ def assert_the_same_distribution(null, name, matrix, iterations, measure, labels
     ours = np.array([measure(signs(control)) for control in rewire_many(neurons(), null, n=SAMPLES, seed=0)])
     original = measure(matrix)
     p = {
-        label: ks_2samp(a, b).pvalue
-        for label, a, b in zip(labels, ours.T, theirs.T, strict=True)
-        if len({*a, *b}) > 1
+        label: ks_2samp(a, b).pvalue for label, a, b in zip(labels, ours.T, theirs.T, strict=True) if len({*a, *b}) > 1
     }
     assert len(p) >= 4
     assert min(p.values()) > LEAST_P / len(p), p

@@ -105,6 +105,7 @@ def test_the_errors_of_graded_are_those_that_its_docstring_states():
     for of_model, of_docstring in zip(zip(*errors.values(), strict=True), stated, strict=True):
         assert [f"{e:.1e}" for e in of_model] == [f"{float(e):.1e}" for e in of_docstring]
     assert_second_order(errors)
+    assert (errors[graded.MODEL.dt_ms] < BELOW).all()  # at the step that a network has by default
 
 
 ROWS = ("dt, ms", "V", "s")
