@@ -98,7 +98,8 @@ def run(
 ) -> tuple[Tensor, Any]:
     """`steps` control steps of `ticks` ticks: (mean output of the output cells [steps, batch, outputs], state).
 
-    drive: [steps, batch, inputs], or [1, batch, inputs] where it is held; input cells get `encoder_gain` times it. weights: [E]; conductances: [G] or None.
+    drive: [steps, batch, inputs], or [1, batch, inputs] where it is held; input cells get `encoder_gain` times it.
+    weights: [E]; conductances: [G] or None.
     """
     tensors = [value for value in rule if isinstance(value, Tensor)]
     conductances = weights.new_zeros(0) if conductances is None else conductances

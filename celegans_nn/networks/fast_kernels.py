@@ -76,11 +76,10 @@ def _chemical(wires: Any, weight: Any, sent: Any, current: Any, width: Any) -> N
 
 
 @njit(**INNER)
-def _edge_back(weight: Any, flow: Any, sent: Any, to_sent: Any, at_post: Any, at_pre: Any, width: Any) -> Any:
-    total = flow.dtype.type(0)
+def _dot_row(x: Any, at_x: Any, y: Any, at_y: Any, width: Any) -> Any:
+    total = x.dtype.type(0)
     for k in range(width):
-        to_sent[at_pre + k] += weight * flow[at_post + k]
-        total += flow[at_post + k] * sent[at_pre + k]
+        total += x[at_x + k] * y[at_y + k]
     return total
 
 
@@ -89,7 +88,9 @@ def _chemical_back(wires: Any, weight: Any, flow: Any, sent: Any, to_sent: Any, 
     for i in range(np.uintp(wires.first.size - 1)):
         for e in range(wires.first[i], wires.first[i + np.uintp(1)]):
             at_post, at_pre = i * width, wires.pre[e] * width
-            to_weight[e] += _edge_back(weight[e], flow, sent, to_sent, at_post, at_pre, width)
+            # two loops run faster than one that does both
+            _add_row(weight[e], flow, at_post, to_sent, at_pre, width)
+            to_weight[e] += _dot_row(flow, at_post, sent, at_pre, width)
 
 
 @njit(**INNER)
@@ -141,8 +142,9 @@ def _forward(
 ) -> None:
     """Chunks of `low_chunk` to `high_chunk`.
 
-    What reaches the input cells is scale * drive; drive [steps or 1, batch, inputs]; start, end [rows + 1, batch, N], the potential last; kept [chunks, slots,
-    numbers, N * width], as many slots as ticks, or one that is used again; mean [steps, batch, outputs].
+    What reaches the input cells is scale * drive. drive [steps or 1, batch, inputs]; start, end [rows + 1, batch, N],
+    the potential last; kept [chunks, slots, numbers, N * width], as many slots as ticks, or one that is used again;
+    mean [steps, batch, outputs].
     """
     rows, cells = start.shape[0] - 1, start.shape[2]
     slots, width, one = kept.shape[1], kept.shape[3] // cells, weight.dtype.type(1)

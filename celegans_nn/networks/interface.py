@@ -110,7 +110,14 @@ class Coder(nn.Module):
         sizes = [inputs, hidden, outputs] if kind == "mlp" else [inputs, outputs]
         self.layers = nn.ModuleList(dense_layer(a, b, generator) for a, b in itertools.pairwise(sizes))
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def first_weight(self) -> Tensor:
+        """[hidden or outputs, inputs]."""
+        return self.layers[0].weight  # type: ignore[return-value]
+
+    def forward(self, x: Tensor, first: Tensor | None = None) -> Tensor:
+        """`first` takes the place of the first layer's weights."""
         for i, layer in enumerate(self.layers):
-            x = layer(x if i == 0 else torch.tanh(x))
+            given = x if i == 0 else torch.tanh(x)
+            x = layer(given) if i or first is None else nn.functional.linear(given, first)
         return x

@@ -156,9 +156,9 @@ class Network(nn.Module):
         ventral muscles do alike bends no body, and where activity cannot be negative it would otherwise drown
         the differences that do.
         """
-        if activity.shape[-1] > 1:
-            activity = activity - activity.mean(-1, keepdim=True)
-        return self.decoder(activity if self.model.readout_gain == 1 else self.model.readout_gain * activity)
+        first = self.decoder.first_weight  # to centre its rows is to centre what they are given, with less work
+        weight = first - first.mean(1, keepdim=True) if activity.shape[-1] > 1 else first
+        return self.decoder(activity, self.model.readout_gain * weight)
 
     def _run(self, code: Tensor, steps: int, state: Any, effective: dict[str, Any] | None) -> tuple[Tensor, Any]:
         """The output cells' mean output [steps, batch, output cells], and the state after the last step.
