@@ -24,7 +24,7 @@ test-all: $(VENV)/installed-dev lint
 
 bench: $(VENV)/installed-bench
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/peers/rewiring.py
-	$(BIN)/python benchmarks/peers/gradient.py
+	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/peers/gradient.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check --quiet .

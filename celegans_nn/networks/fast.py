@@ -3,6 +3,9 @@
 `run` gives what the ticks in torch give (`Network.tick`), and the same gradients, to rounding. What it can run is
 said by `obstacle`. The first call of each rule and precision compiles for about ten seconds of one core; later
 processes load that in a tenth of a second.
+
+With more threads than one on few cores, start Python with OMP_WAIT_POLICY=passive in the environment: torch's OpenMP
+threads otherwise spin after each product and hold the cores that the kernels' threads need.
 """
 
 from __future__ import annotations
