@@ -12,7 +12,6 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError
 from celegans_nn.networks import Interface, build, default_interface, ticks_to_reach
 from celegans_nn.networks.network import cells_of
-from celegans_nn.networks.synapses import gap_current
 from celegans_nn.neurons import MODELS
 from tests.networks.dense_reference import dense_reference
 from tests.worms import random_worm
@@ -91,13 +90,43 @@ def test_outputs_and_gradients_agree_with_autograd_on_a_dense_reference(neuron, 
     assert float(by_edge.abs().max()) > 1e-3
 
 
-@pytest.mark.parametrize(("neuron", "preset"), PRESETS)
-def test_gap_currents_sum_to_zero_over_the_network(neuron, preset):
-    net = build(random_worm(), neuron, inputs=5, outputs=3, preset=preset).double()
-    _, state = net.unroll(5 * torch.randn(9, 3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
-    current = gap_current(state.potential, net.gap.matrix())
-    assert current.abs().max() > 1e-3
-    assert current.sum(1).abs().max() < 1e-12 * state.potential.abs().max() * len(net.worm)
+@pytest.mark.parametrize(("neuron", "preset"), [(n, p) for n, p in PRESETS if not MODELS[n].conductance])
+def test_what_gap_junctions_give_to_the_cells_of_a_running_network_sums_to_zero(neuron, preset):
+    net = build(random_worm(), neuron, inputs=5, outputs=3, preset=preset, gap_junctions=True).double()
+    effective, seen = net.precompute(), []
+    alone = {name: value for name, value in effective.items() if name != "gap"}
+    step = net.model.step
+    state = net.initial_state(3, effective)
+    drive = net.drive(5 * torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)))
+    for _ in range(40):
+        with_gaps, without = (net._input(drive, state.output, state.potential, e) for e in (effective, alone))
+        seen.append((with_gaps - without).detach())
+        assert torch.equal(
+            step(effective["rule"], state, with_gaps).potential, net.tick(drive, state, effective).potential
+        )
+        state = net.tick(drive, state, effective)
+    given = torch.stack(seen)
+    assert given.abs().max() > 1e-3
+    assert given.sum(2).abs().max() < 1e-12 * (1 + given.abs().max()) * len(net.worm)
+
+
+def test_graded_gap_junctions_lose_next_to_no_charge_and_the_less_the_shorter_the_tick():
+    star = pd.DataFrame({"pre": list("AAA"), "post": list("BCD"), "kind": "electrical"})
+    drift = {}
+    for dt_ms in (0.5, 5.0):
+        ends = Interface(("x",), ("y",), ("A",), ("B",))
+        net = build(Connectome.from_edges(star), "graded", ends, dt_ms=dt_ms).double()
+        with torch.no_grad():
+            net.log_constants["leak_ps"].fill_(-30.0)
+        effective = net.precompute()
+        state = net.initial_state(1, effective)
+        raised = state.voltage + torch.tensor([[20.0, 0, 0, 0]], dtype=torch.float64)
+        state = state._replace(voltage=raised, potential=raised)
+        for _ in range(round(100 / dt_ms)):
+            state = net.tick(torch.zeros(1, 4, dtype=torch.float64), state, effective)
+        drift[dt_ms] = (state.voltage - raised).mean().abs().item()
+        assert float(state.voltage.detach().std()) < 0.5 * float(raised.detach().std())
+    assert drift[0.5] < 0.05 < 10 * drift[0.5] < drift[5.0] < 2, drift
 
 
 def test_too_strong_gap_junctions_are_refused_when_built_and_named():

@@ -68,15 +68,25 @@ def test_training_leaves_the_network_it_was_given_and_the_global_random_states_a
     assert np.array_equal(rng, np.random.get_state()[1])  # noqa: NPY002
 
 
-@pytest.mark.parametrize(
-    ("method", "neuron"),
-    [("es", "rate"), ("ga", "rate"), ("es+ga", "lif"), ("es+ga", "relu"), *(("bptt", n) for n in MODELS)],
-)
+TRAINED = [("es", "rate"), ("ga", "rate"), ("es+ga", "lif"), ("es+ga", "relu"), *(("bptt", n) for n in MODELS)]
+
+
+@pytest.mark.parametrize(("method", "neuron"), TRAINED)
 def test_no_synapse_changes_its_sign_through_many_large_updates(method, neuron):
+    check_signs_through(200, method, neuron)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "neuron"), TRAINED)
+def test_no_synapse_changes_its_sign_through_a_thousand_large_updates(method, neuron):
+    check_signs_through(1000, method, neuron)
+
+
+def check_signs_through(updates, method, neuron):
     task = make_task("digits", steps=1)
     net = network(task, neuron, share="edge", ticks=5)
     before = net.chemical.matrix().sign()
-    budget = 64 * 200 if method == "bptt" else 5 * 32 * 200
+    budget = updates * (64 if method == "bptt" else 5 * 32)
     options = {**FAST, "bptt": {"learning_rate": 0.3, "clip": 100.0}}
     result = train(net, task, method=method, seed=0, budget=budget, options=options)
     moved = (result.net.chemical.log_weight - net.chemical.log_weight).abs().detach()
