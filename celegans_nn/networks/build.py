@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,9 +14,16 @@ from celegans_nn.networks.initial import initial_log_weights
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions
-from celegans_nn.neurons import neuron_model
+from celegans_nn.neurons import MODELS, NeuronModel, neuron_model
 from celegans_nn.neurons.surrogates import surrogate_parameters
 from celegans_nn.rewiring import measures
+
+GAPLESS_PRESETS = ("s22",)
+"""Presets of papers whose networks have no gap junctions: Schmidgall et al. 2022."""
+DT_MS = (1e-6, 1e6)
+"""Shortest and longest tick, ms: far outside what any model is good for, far inside what a float holds."""
+RADIUS = (1e-6, 1e6)
+"""The same for a spectral radius."""
 
 
 def build(
@@ -28,7 +34,7 @@ def build(
     inputs: int | Sequence[str] | None = None,
     outputs: int | Sequence[str] | None = None,
     unknown_sign: str | None = None,
-    gap_junctions: bool = True,
+    gap_junctions: bool | None = None,
     weights: str = "shared",
     spectral_radius: float | None = None,
     share: str = "edge",
@@ -51,13 +57,14 @@ def build(
         Or a feedforward translation (see `SparseMLP`): "sparse_mlp", cut where the wiring runs backwards, or
         "unrolled_mlp", as many layers as `ticks`; both without gap junctions and without memory.
     interface, inputs, outputs
-        An Interface; or the observations and actions, as names or as a number, for the default one: motor
-        neurons in, muscles out, a non-linear encoder and decoder.
+        An Interface; or, instead, the observations and actions, as names or as a number, for the default one:
+        motor neurons in, muscles out, a non-linear encoder and decoder.
     unknown_sign
         What becomes of chemical edges of unknown sign: "drop", "excitatory" or "free" (the sign is trained).
         Must be given where there are such edges.
     gap_junctions
-        False leaves them out, as the presets of Schmidgall et al. 2022 do.
+        Whether the wiring's gap junctions carry current. If not given they do, but under preset="s22" they do not:
+        the networks of Schmidgall et al. 2022 have none.
     weights
         Where synapses and gap junctions start: "shared", "synapse_count" or "rank"; see `initial_log_weights`.
         "shared" is one excitatory and one inhibitory weight for all edges (Schmidgall et al. 2022): the wiring's
@@ -70,7 +77,10 @@ def build(
         for the edges of each sign from each cell class to each.
     ticks, dt_ms
         Network steps a control step, and the milliseconds that one stands for in models with units (the model's own
-        step if not given: 1 ms, for graded 0.5 ms).
+        step if not given: 1 ms, for graded 0.5 ms). "rate" and "graded" integrate their current over dt_ms. "lif",
+        "alif" and "izhikevich" add their whole drive and gap current at every tick, whatever dt_ms: it sets how fast
+        they decay (izhikevich: how far the membrane runs), not how hard they are driven, so halving it at the same
+        time doubles the input. To "relu" it means nothing.
     delay
         Ticks that a chemical synapse takes, from 1; gap junctions are felt in the next tick.
     preset
@@ -84,8 +94,8 @@ def build(
     Raises
     ------
     NetworkError
-        Unknown names; edges of unknown sign with no choice made; gap junctions too strong for an explicit step; a
-        spectral radius for a wiring without cycles.
+        Unknown names; an interface together with inputs or outputs; edges of unknown sign with no choice made; gap
+        junctions too strong for an explicit step; a spectral radius for a wiring without cycles.
 
     Example
     -------
@@ -99,9 +109,12 @@ def build(
     """
     if not isinstance(worm, Connectome):
         raise NetworkError(f"the wiring is {one_line(worm)!r}; give a Connectome, such as load_connectome(...)")
-    model = neuron_model("relu" if neuron in FEEDFORWARD else neuron)
-    whole_number("ticks", ticks, 1, 100_000, NetworkError)
-    whole_number("delay", delay, 1, 10_000, NetworkError)
+    for what, name in (("preset", preset), ("surrogate", surrogate), ("weights", weights)):
+        if name is not None and not isinstance(name, str):
+            raise NetworkError(f"{what} is {one_line(repr(name))}; give a name, as text")
+    model = MODELS["relu"] if neuron in FEEDFORWARD else neuron_model(neuron, FEEDFORWARD)
+    ticks = whole_number("ticks", ticks, 1, 100_000, NetworkError)
+    delay = whole_number("delay", delay, 1, 10_000, NetworkError)
     if preset is not None and preset not in model.presets:
         known = nearest(preset, model.presets) if model.presets else "it has none"
         raise NetworkError(f"{neuron} has no preset {one_line(preset)!r}; {known}")
@@ -109,27 +122,24 @@ def build(
         surrogate_parameters(surrogate)
         if not model.spiking:
             raise NetworkError(f"{neuron} does not spike, so it has no surrogate gradient; leave surrogate out")
-    whole_number("seed", seed, 0, LARGEST_SEED, NetworkError)
-    dt_ms = model.dt_ms if dt_ms is None else dt_ms
-    if not (isinstance(dt_ms, (int, float)) and 0 < dt_ms < math.inf):
-        raise NetworkError(f"dt_ms is {one_line(dt_ms)}; give milliseconds above 0")
-    if interface is None:
-        if inputs is None or outputs is None:
-            raise NetworkError("give an interface, or inputs and outputs as names or numbers")
-        interface = default_interface(worm, inputs, outputs)
+    seed = whole_number("seed", seed, 0, LARGEST_SEED, NetworkError)
+    dt_ms = model.dt_ms if dt_ms is None else _number("dt_ms", dt_ms, *DT_MS)
+    gap_junctions = preset not in GAPLESS_PRESETS if gap_junctions is None else gap_junctions
+    if not isinstance(gap_junctions, bool):
+        raise NetworkError(f"gap_junctions is {one_line(repr(gap_junctions))}; give True or False")
+    interface = _interface(worm, interface, inputs, outputs)
     if neuron in FEEDFORWARD:
         if delay != 1 or spectral_radius is not None:
             raise NetworkError(f"{neuron} has neither delays nor a spectral radius; leave both out")
         generator = torch.Generator().manual_seed(seed)
         layers = ticks if neuron == "unrolled_mlp" else None
         return SparseMLP(worm, interface, share, unknown_sign, generator, weights, seed, layers)
-    rule = model.parameters({name: torch.tensor(c.value) for name, c in model.values(preset).items()}, dt_ms)
-    gain = float(model.input_gain(rule))
     chemical_start, gap_start = initial_log_weights(worm, model.initial_log_weight, weights, seed)
     chemical = ChemicalSynapses(worm, chemical_start, share, unknown_sign)
     if spectral_radius is not None:
         set_spectral_radius(worm, chemical, spectral_radius)
     gap_start = model.initial_log_conductance + gap_start
+    gain = _input_gain(model, preset, dt_ms)
     gap = GapJunctions(worm, gap_start, gain) if gap_junctions and _gap_pairs(worm) else None
     network = Network(
         worm,
@@ -152,8 +162,7 @@ def build(
 
 def set_spectral_radius(worm: Connectome, chemical: ChemicalSynapses, radius: float) -> None:
     """Multiplies the weights so that the largest absolute eigenvalue of their matrix [N, N] is `radius`."""
-    if not (isinstance(radius, (int, float)) and 0 < radius < math.inf):
-        raise NetworkError(f"spectral_radius is {one_line(radius)}; give a number above 0")
+    radius = _number("spectral_radius", radius, *RADIUS)
     matrix = chemical.matrix().detach().double().cpu().numpy()
     pre, post = np.nonzero(matrix)
     edges = ChemicalEdges(pre, post, np.abs(matrix[pre, post]), np.sign(matrix[pre, post]))
@@ -171,11 +180,45 @@ def check_gap_step(network: Network) -> None:
         load = network.gap.matrix().sum(1) * network.model.input_gain(network.parameters_of_rule())
     worst = int(load.argmax())
     if load[worst] >= 1:
-        name = network.worm.names[worst]
+        name, model, dt_ms = network.worm.names[worst], network.model, network.dt_ms
+        # where a tick that is far shorter takes as much current in, shortening it is no remedy
+        short, long = (_input_gain(model, network.preset, dt) for dt in (dt_ms / 1000, dt_ms))
+        shorten = "shorten dt_ms, " if short < 0.5 * long else ""
         raise NetworkError(
-            f"gap junctions of {name} sum to {float(load[worst]):.3g} a tick, and an explicit step needs less than 1; "
-            "lower log_conductance, shorten dt_ms, or build with gap_junctions=False"
+            f"gap junctions of {one_line(name)} sum to {float(load[worst]):.3g} a tick, and an explicit step needs "
+            f"less than 1; lower log_conductance, {shorten}or build with gap_junctions=False"
         )
+
+
+def _input_gain(model: NeuronModel, preset: str | None, dt_ms: float) -> float:
+    """What one unit of current held through a tick adds to a potential, by the constants as they are at the start."""
+    rule = model.parameters({name: torch.tensor(c.value) for name, c in model.values(preset).items()}, dt_ms)
+    return float(model.input_gain(rule))
+
+
+def _interface(
+    worm: Connectome,
+    interface: Interface | None,
+    inputs: int | Sequence[str] | None,
+    outputs: int | Sequence[str] | None,
+) -> Interface:
+    """The one that was given, or the default one for these observations and actions."""
+    if interface is None:
+        if inputs is None or outputs is None:
+            raise NetworkError("give an interface, or inputs and outputs as names or numbers")
+        return default_interface(worm, inputs, outputs)
+    if not isinstance(interface, Interface):
+        raise NetworkError(f"interface is {one_line(repr(interface))}; give an Interface, or inputs and outputs")
+    if inputs is not None or outputs is not None:
+        raise NetworkError("an interface says its own inputs and outputs; give it, or inputs and outputs, not both")
+    return interface
+
+
+def _number(what: str, value: object, low: float, high: float) -> float:
+    known = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not known or not low <= value <= high:  # type: ignore[operator]
+        raise NetworkError(f"{what} is {one_line(repr(value))}; give a number from {low:g} to {high:g}")
+    return float(value)  # type: ignore[arg-type]
 
 
 def ticks_to_reach(worm: Connectome, interface: Interface) -> int:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import load, save
@@ -16,13 +17,14 @@ from torch import Tensor, nn
 
 from celegans_nn import __version__
 from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.errors import NetworkError, one_line
+from celegans_nn.errors import NetworkError, one_line, whole_number
 from celegans_nn.files import write_atomic
 from celegans_nn.networks.baselines import DenseMLP
-from celegans_nn.networks.build import build
+from celegans_nn.networks.build import build, check_gap_step
 from celegans_nn.networks.feedforward import SparseMLP
 from celegans_nn.networks.interface import Interface
 from celegans_nn.networks.network import Network
+from celegans_nn.neurons import neuron_model
 
 DESCRIPTION = "network.json"
 FORMAT, FORMAT_VERSION = "celegans_nn network", 1
@@ -82,8 +84,8 @@ def load_network(folder: str | Path) -> nn.Module:
     """The network that `save_network` wrote, on the CPU: the same outputs to the last bit on the same machine.
 
     Everything is checked and nothing is executed. Raises NetworkError, in one line that names the file, where one
-    is missing or changed, or where this version's neuron model is no longer the one that was saved; ConnectomeError
-    for a wiring that cannot be read.
+    is missing or changed, where this version's neuron model is no longer the one that was saved, or where gap
+    junctions are too strong for an explicit step; ConnectomeError for a wiring that cannot be read.
     """
     folder = Path(folder)
     facts = _Facts(_read_json(folder / DESCRIPTION), str(folder / DESCRIPTION))
@@ -93,15 +95,17 @@ def load_network(folder: str | Path) -> nn.Module:
         made_by = one_line(facts.get("celegans_nn", str), 40)
         raise NetworkError(f"{facts.place}: written by celegans_nn {made_by}, which is newer; update this one")
     kind = facts.one_of("kind", KINDS)
-    net = _dense(facts) if kind == "dense_mlp" else _wired(kind, facts, folder)
-    net.to(DTYPES[facts.one_of("dtype", DTYPES)])
+    dtype = DTYPES[facts.one_of("dtype", DTYPES)]
     path = folder / facts.file_name("weights")
     data = _read(path)
     if _checksum(data) not in path.name:
         raise NetworkError(f"{path}: not the values that were saved (its checksum differs); save the network again")
-    _set_values(net, data, path, _values(net))
+    saved = _Values.of(data, path)
+    net = (_dense(facts, saved) if kind == "dense_mlp" else _wired(kind, facts, folder, saved)).to(dtype)
+    saved.copy_to(_values(net))
     if isinstance(net, Network):
         _check_rule(net, facts)
+        check_gap_step(net)
     return net
 
 
@@ -113,7 +117,7 @@ def save_weights(net: nn.Module, path: str | Path) -> None:
 
 def load_weights(net: nn.Module, path: str | Path) -> None:
     """Sets the module's trained values from `path`; NetworkError where they are not this network's."""
-    _set_values(net, _read(Path(path)), Path(path), dict(net.named_parameters()))
+    _Values.of(_read(Path(path)), Path(path)).copy_to(dict(net.named_parameters()))
 
 
 # -- describing ------------------------------------------------------------------------------------------------
@@ -142,6 +146,7 @@ def _description(net: Network) -> dict[str, Any]:
             "output_cells": i.output_cells, "encoder": i.encoder, "decoder": i.decoder, "hidden": i.hidden,
         },
         "edges_cut": net.edges_cut if isinstance(net, SparseMLP) else None,
+        "unrolled": net.unrolled if isinstance(net, SparseMLP) else None,
     }  # fmt: skip
 
 
@@ -174,21 +179,25 @@ def _dtype(net: nn.Module) -> str:
 # -- making anew -----------------------------------------------------------------------------------------------
 
 
-def _wired(kind: str, facts: _Facts, folder: Path) -> Network:
+def _wired(kind: str, facts: _Facts, folder: Path, saved: _Values) -> Network:
     worm = Connectome.from_csv(folder / facts.file_name("wiring"))
     if worm.fingerprint != facts.get("fingerprint", str):
         where = folder / facts.file_name("wiring")
         raise NetworkError(f"{where}: not the wiring that was saved (its fingerprint differs); save the network again")
     settings = _Facts(facts.get("settings", dict), f"{facts.place}, settings")
     given = {name: settings.get(name, types) for name, types in _SETTINGS.items()}
-    interface = _interface(_Facts(facts.get("interface", dict), f"{facts.place}, interface"))
-    if kind == "sparse_mlp":  # the wiring has no cycle left, so that it keeps its edges and its number of layers
+    interface = _interface(_Facts(facts.get("interface", dict), f"{facts.place}, interface"), saved)
+    if kind == "sparse_mlp":
+        # one that was cut has no cycle left, so that it keeps its edges and its number of layers
+        unrolled = "unrolled" in facts.values and facts.get("unrolled", bool)
+        layers = whole_number("ticks", given["ticks"], 1, 100_000, NetworkError) if unrolled else None
         chosen = {name: given[name] for name in ("share", "unknown_sign", "weights", "seed")}
-        net: Network = SparseMLP(worm, interface, generator=torch.Generator(), **chosen)
+        net: Network = SparseMLP(worm, interface, generator=torch.Generator(), layers=layers, **chosen)
         net.edges_cut, net.worm = facts.get("edges_cut", int), worm
     else:
         preset = facts.get("preset", (str, type(None)))
-        net = build(worm, facts.get("neuron", str), interface, preset=preset, **given)
+        model = neuron_model(facts.get("neuron", str))
+        net = build(worm, model.name, interface, preset=preset, **given)
     return net
 
 
@@ -196,7 +205,7 @@ def _check_rule(net: Network, facts: _Facts) -> None:
     """Refuses a network whose neuron model has changed since it was saved."""
     saved = _Facts(facts.get("rule", dict), f"{facts.place}, rule")
     for name, value in _rule(net).items():
-        before = saved.get(name, (int, float))
+        before = saved.number(name)
         if not math.isclose(value, before, rel_tol=RULE_TOLERANCE):
             made_by = one_line(facts.get("celegans_nn", str), 40)
             raise NetworkError(
@@ -205,17 +214,21 @@ def _check_rule(net: Network, facts: _Facts) -> None:
             )
 
 
-def _interface(facts: _Facts) -> Interface:
-    return Interface(
+def _interface(facts: _Facts, saved: _Values) -> Interface:
+    i = Interface(
         facts.names("observations"), facts.names("actions"), facts.names("input_cells"), facts.names("output_cells"),
         facts.get("encoder", str), facts.get("decoder", str), facts.get("hidden", int),
     )  # fmt: skip
+    coders = (("encoder", i.encoder, i.observations), ("decoder", i.decoder, i.output_cells))
+    saved.check({f"{part}.layers.0.weight": (i.hidden, len(ends)) for part, kind, ends in coders if kind == "mlp"})
+    return i
 
 
-def _dense(facts: _Facts) -> DenseMLP:
+def _dense(facts: _Facts, saved: _Values) -> DenseMLP:
     sizes = facts.get("sizes", list)
     if len(sizes) < 2 or any(type(size) is not int or size < 1 for size in sizes):
         raise NetworkError(f"{facts.place}: sizes are {one_line(sizes)}; give two or more whole numbers above 0")
+    saved.check({f"layers.{i}.weight": (b, a) for i, (a, b) in enumerate(itertools.pairwise(sizes))})
     return DenseMLP(sizes, torch.Generator())
 
 
@@ -235,6 +248,13 @@ class _Facts:
             found = "is missing" if value is self else f"is {one_line(repr(value), 60)}"
             raise NetworkError(f"{self.place}: {name} {found}; save the network again")
         return value
+
+    def number(self, name: str) -> float:
+        value = self.get(name, (int, float))
+        try:
+            return float(value)
+        except OverflowError:  # JSON knows whole numbers of any length
+            raise NetworkError(f"{self.place}: {name} is {one_line(value, 60)}; save the network again") from None
 
     def one_of(self, name: str, known: Any) -> str:
         value = self.get(name, str)
@@ -256,20 +276,39 @@ class _Facts:
         return tuple(values)
 
 
-def _set_values(net: nn.Module, data: bytes, path: Path, own: dict[str, Tensor]) -> None:
-    """Copies the file's values over `own`, a module's parameters and buffers by name."""
-    try:
-        values = load(data)
-    except Exception as error:
-        raise NetworkError(f"{path} is not a readable safetensors file ({type(error).__name__})") from None
-    here = {name: v.shape for name, v in own.items()}
-    found = {name: v.shape for name, v in values.items()}
-    if here != found:
-        wrong = sorted(set(here.items()) ^ set(found.items()))[0][0]
-        raise NetworkError(f"{path} holds another network's weights (they differ at {wrong!r}); build the same network")
-    with torch.no_grad():
-        for name, value in own.items():
-            value.copy_(values[name])
+class _Values(NamedTuple):
+    """What a safetensors file holds: read before a network is made, so that none is made larger than the file."""
+
+    tensors: dict[str, Tensor]
+    path: Path
+
+    @classmethod
+    def of(cls, data: bytes, path: Path) -> _Values:
+        try:
+            return cls(load(data), path)
+        except Exception as error:
+            raise NetworkError(f"{path} is not a readable safetensors file ({type(error).__name__})") from None
+
+    def check(self, expected: dict[str, tuple[int, ...]]) -> None:
+        """NetworkError where a value is not there, or not of this shape."""
+        for name, shape in expected.items():
+            if name not in self.tensors or tuple(self.tensors[name].shape) != shape:
+                raise self._of_another(name)
+
+    def copy_to(self, own: dict[str, Tensor]) -> None:
+        """Over a module's parameters and buffers by name: all of them, and nothing left over."""
+        self.check({name: tuple(value.shape) for name, value in own.items()})
+        if left := self.tensors.keys() - own.keys():
+            raise self._of_another(min(left))
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(self.tensors[name])
+
+    def _of_another(self, name: str) -> NetworkError:
+        where = one_line(repr(name), 60)
+        return NetworkError(
+            f"{self.path} holds another network's weights (they differ at {where}); build the same network"
+        )
 
 
 def _files_of(folder: Path) -> set[str]:

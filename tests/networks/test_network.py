@@ -10,7 +10,7 @@ import torch
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError
-from celegans_nn.networks import Interface, build, default_interface, ticks_to_reach
+from celegans_nn.networks import Interface, build, check_gap_step, default_interface, ticks_to_reach
 from celegans_nn.networks.network import cells_of
 from celegans_nn.neurons import MODELS
 from tests.networks.dense_reference import dense_reference
@@ -62,6 +62,7 @@ def test_outputs_and_gradients_agree_with_autograd_on_a_dense_reference(neuron, 
     worm = random_worm(seed=2)
     dt_ms = 20.0 if neuron == "graded" else 1.0  # its synapses take tenths of a second
     options = {"inputs": 5, "outputs": 3, "ticks": 3, "dt_ms": dt_ms, "preset": preset, "surrogate": surrogate}
+    options["gap_junctions"] = True
     net = build(worm, neuron, **options).double()  # in float32 a spike may flip by rounding
     with torch.no_grad():  # a livelier network than the start
         net.chemical.log_weight += 0.9
@@ -130,13 +131,40 @@ def test_graded_gap_junctions_lose_next_to_no_charge_and_the_less_the_shorter_th
 
 
 def test_too_strong_gap_junctions_are_refused_when_built_and_named():
-    from celegans_nn.networks import check_gap_step
-
     net = build(random_worm(), "lif", inputs=5, outputs=3)
     with torch.no_grad():
         net.gap.log_conductance.fill_(1.0)
     with pytest.raises(NetworkError, match="explicit step"):
         check_gap_step(net)
+
+
+@pytest.mark.parametrize("neuron", ["relu", "rate", "lif", "alif", "izhikevich"])
+def test_the_refusal_of_strong_gap_junctions_names_the_tick_only_where_a_shorter_one_helps(neuron):
+    net, worm = build(random_worm(), neuron, inputs=5, outputs=3, dt_ms=2.0), random_worm()
+    with torch.no_grad():
+        gain = net.model.input_gain(net.parameters_of_rule())
+        net.gap.log_conductance += torch.log(1.5 / (net.gap.matrix().sum(1).max() * gain))  # a load of 1.5
+    with pytest.raises(NetworkError, match=r"lower log_conductance.*or build with gap_junctions=False") as caught:
+        check_gap_step(net)
+    shorter = build(worm, neuron, inputs=5, outputs=3, dt_ms=0.5)
+    shorter.load_state_dict(net.state_dict())
+    if neuron == "rate":
+        assert "shorten dt_ms" in str(caught.value)
+        check_gap_step(shorter)
+    else:
+        assert "dt_ms" not in str(caught.value)
+        with pytest.raises(NetworkError, match=r"sum to 1\.5 a tick"):
+            check_gap_step(shorter)
+
+
+def test_the_preset_of_a_paper_without_gap_junctions_has_them_only_where_asked_for():
+    options = {"inputs": 5, "outputs": 3}
+    gaps = [
+        build(random_worm(), "izhikevich", **options, preset=preset, gap_junctions=asked).gap is not None
+        for preset in (None, "stable", "s22")
+        for asked in (None, True, False)
+    ]
+    assert gaps == [True, True, False, True, True, False, False, True, False]
 
 
 @pytest.mark.parametrize("neuron", LEVELS)
@@ -159,7 +187,8 @@ def test_without_edges_every_cell_is_alone(neuron):
 def test_with_weights_that_are_next_to_nothing_every_cell_does_what_it_does_alone(neuron, preset):
     worm, x = random_worm(), torch.randn(20, 3, 5, generator=torch.Generator().manual_seed(0))
     empty = worm.with_edges(*(type(e)(*(a[:0] for a in e)) for e in (worm.chemical_edges, worm.electrical_edges)))
-    nets = [build(w, neuron, inputs=5, outputs=3, preset=preset).double() for w in (worm, empty)]
+    options = {"inputs": 5, "outputs": 3, "preset": preset, "gap_junctions": True}
+    nets = [build(w, neuron, **options).double() for w in (worm, empty)]
     with torch.no_grad():
         nets[0].chemical.log_weight.fill_(-60.0)
         nets[0].gap.log_conductance.fill_(-60.0)
@@ -253,6 +282,48 @@ def test_wrong_names_and_shapes_are_one_line_with_the_remedy():
         with pytest.raises(NetworkError, match=words) as caught:
             call()
         assert "\n" not in str(caught.value)
+
+
+ENDS = {"inputs": 2, "outputs": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"neuron": "sparse_mpl"}, "did you mean 'sparse_mlp'"),
+        ({"neuron": "unroled_mlp"}, "did you mean 'unrolled_mlp'"),
+        ({"neuron": ["lif"]}, r"unknown neuron model \['lif'\]"),
+        ({"neuron": None}, "unknown neuron model None"),
+        ({"preset": ["s22"]}, r"preset is \['s22'\]; give a name"),
+        ({"surrogate": {}}, r"surrogate is \{\}; give a name"),
+        ({"weights": ["rank"]}, r"weights is \['rank'\]; give a name"),
+        ({"gap_junctions": "no"}, "gap_junctions is 'no'; give True or False"),
+        ({"dt_ms": True}, "dt_ms is True; give a number from"),
+        ({"dt_ms": "1"}, "dt_ms is '1'"),
+        ({"dt_ms": 10**400}, "dt_ms is 1000"),
+        ({"dt_ms": 0}, "dt_ms is 0"),
+        ({"spectral_radius": True}, "spectral_radius is True; give a number from"),
+        ({"spectral_radius": float("nan")}, "spectral_radius is nan"),
+        ({"interface": "mlp", "inputs": None, "outputs": None}, "interface is 'mlp'; give an Interface"),
+        ({"interface": "mlp"}, "interface is 'mlp'; give an Interface"),
+        ({"interface": Interface(("x",), ("y",), ("n03",), ("m00",))}, "not both"),
+        ({"interface": Interface(("x",), ("y",), ("n03",), ("m00",)), "inputs": None}, "not both"),
+    ],
+)
+def test_wrong_kinds_of_value_are_one_line_with_the_remedy(options, words):
+    with pytest.raises(NetworkError, match=words) as caught:
+        build(random_worm(), **{"neuron": "lif", **ENDS, **options})
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_may_be_numpys():
+    as_python = {"dt_ms": 0.5, "spectral_radius": 0.75, "ticks": 3, "delay": 2, "seed": 4}
+    as_numpy = {"dt_ms": np.float32(0.5), "spectral_radius": np.float32(0.75)}
+    as_numpy |= {name: np.int64(as_python[name]) for name in ("ticks", "delay", "seed")}
+    nets = [build(random_worm(), "lif", **ENDS, **numbers) for numbers in (as_python, as_numpy)]
+    x = torch.ones(1, 2)
+    assert torch.equal(nets[0](x)[0], nets[1](x)[0])
+    assert build(random_worm(), "lif", **ENDS, dt_ms=np.int64(1)).dt_ms == 1.0
 
 
 def test_a_population_by_vmap_is_each_network_alone():

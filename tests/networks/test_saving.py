@@ -113,6 +113,47 @@ def test_baselines_come_back_bit_for_bit(name, tmp_path):
         assert twin.worm.provenance == net.worm.provenance
 
 
+@pytest.mark.parametrize("share", ["edge", "sign"])
+@pytest.mark.parametrize("neuron", ["sparse_mlp", "unrolled_mlp"])
+def test_feedforward_translations_come_back_bit_for_bit(neuron, share, tmp_path):
+    net = network(neuron, share=share, ticks=4, weights="rank")
+    save_network(net, tmp_path)
+    twin = load_network(tmp_path)
+    assert type(twin) is type(net)
+    assert_the_same(net, twin)
+    assert (twin.unrolled, twin.ticks, twin.edges_cut) == (net.unrolled, net.ticks, net.edges_cut)
+    assert twin.unrolled is (neuron == "unrolled_mlp")
+    assert (twin.chemical.share, twin.weights, twin.seed) == (share, "rank", 0)
+    assert twin.worm == net.worm
+    save_network(twin, tmp_path / "again")
+    assert_the_same(net, load_network(tmp_path / "again"))
+
+
+@pytest.mark.parametrize("asked", [None, True, False])
+def test_whether_there_are_gap_junctions_is_saved_as_it_is(asked, tmp_path):
+    net = network("izhikevich", preset="s22", gap_junctions=asked)
+    save_network(net, tmp_path)
+    assert json.loads((tmp_path / DESCRIPTION).read_text())["settings"]["gap_junctions"] is (asked is True)
+    assert (load_network(tmp_path).gap is not None) is (asked is True)
+
+
+def test_numbers_given_as_numpy_has_them_are_saved(tmp_path):
+    numbers = {"seed": np.int64(3), "ticks": np.int32(4), "delay": np.int64(2), "dt_ms": np.float32(0.5)}
+    net = build(random_worm(), "lif", inputs=7, outputs=3, **numbers)
+    save_network(net, tmp_path)
+    assert_the_same(net, load_network(tmp_path))
+
+
+def test_a_network_saved_with_gap_junctions_beyond_the_limit_is_refused(tmp_path):
+    net = network("lif")
+    with torch.no_grad():
+        net.gap.log_conductance.fill_(1.0)
+    save_network(net, tmp_path)
+    with pytest.raises(NetworkError, match="explicit step needs less than 1") as caught:
+        load_network(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
 def test_a_loaded_network_trains_on_as_the_saved_one_would(tmp_path):
     net = network("lif")
     save_network(net, tmp_path)
@@ -171,6 +212,7 @@ def changed(tmp_path, *keys, value):
         (("kind",), "gru", "kind is 'gru'; known: network"),
         (("dtype",), "int8", "dtype is 'int8'"),
         (("neuron",), "rat", "did you mean 'rate'"),
+        (("neuron",), "unrolled_mlp", "unknown neuron model 'unrolled_mlp'"),
         (("preset",), "nonsense", "has no preset 'nonsense'"),
         (("weights",), "../../etc/passwd", "weights is '../../etc/passwd'"),
         (("weights",), "weights-0000000000000000.safetensors", "No such file"),
@@ -179,12 +221,17 @@ def changed(tmp_path, *keys, value):
         (("settings", "ticks"), True, "ticks is True"),
         (("settings", "ticks"), -3, "ticks is -3"),
         (("settings", "dt_ms"), 2.0, "keep of rate was"),
+        (("settings", "dt_ms"), 10**400, "dt_ms is 1000"),
+        (("settings", "dt_ms"), float("nan"), "dt_ms is nan"),
+        (("settings", "ticks"), 10**400, "ticks is 1000"),
         (("settings", "share"), "edgy", "did you mean 'edge'"),
         (("settings", "gap_junctions"), False, "another network's weights"),
         (("interface", "hidden"), 17, "another network's weights"),
+        (("interface", "hidden"), 10**12, "another network's weights"),
         (("interface", "actions"), [1, 2], "actions are not all text"),
         (("interface", "input_cells"), ["AVBL"], "which the wiring does not have"),
         (("rule", "keep"), 0.5, "load the network with celegans_nn"),
+        (("rule", "keep"), 10**400, "keep is 1000"),
         (("rule",), [], r"rule is \[\]"),
     ],
 )
@@ -192,6 +239,24 @@ def test_a_changed_description_is_refused_in_one_line(keys, value, words, tmp_pa
     save_network(network(), tmp_path)
     changed(tmp_path, *keys, value=value)
     with pytest.raises(CelegansError, match=words) as caught:
+        load_network(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [[10**9, 10**9], [10**30, 3], [7, 3], [7, 8, 8, 3, 3]])
+def test_dense_sizes_that_are_not_those_of_the_values_are_refused_before_anything_is_made(sizes, tmp_path):
+    save_network(baseline("dense_mlp", like=network(), seed=3), tmp_path)
+    changed(tmp_path, "sizes", value=sizes)
+    with pytest.raises(NetworkError, match="holds another network's weights") as caught:
+        load_network(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("unrolled", "yes"), ("unrolled", False), ("ticks", 0), ("ticks", 10**30)])
+def test_a_changed_description_of_an_unrolled_network_is_refused_in_one_line(key, value, tmp_path):
+    save_network(network("unrolled_mlp"), tmp_path)
+    changed(tmp_path, *(("settings", key) if key == "ticks" else (key,)), value=value)
+    with pytest.raises(NetworkError, match=r"unrolled is 'yes'|another network's weights|ticks is") as caught:
         load_network(tmp_path)
     assert "\n" not in str(caught.value)
 
