@@ -73,6 +73,8 @@ def obstacle(model: NeuronModel, delay: int, cells: int, drive: Tensor, weights:
         return "it is being traced"
     if torch._C._functorch.peek_interpreter_stack() is not None or torch._C._len_torch_dispatch_stack() > 0:
         return "it runs under a transform of torch.func or a dispatch mode"
+    if not drive.shape[1]:
+        return "its batch is empty"
     if torch.autograd.forward_ad._current_level >= 0:
         return "forward-mode derivatives are asked for"
     if not (state is None or isinstance(state, model.state)):
@@ -149,7 +151,9 @@ class _Ticks(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, to_mean: Tensor | None, *to_state: Tensor | None) -> tuple[Any, ...]:
         run, (kept, *tensors) = ctx.run, ctx.saved_tensors
-        if torch.is_grad_enabled():  # create_graph: derivatives of higher order go through torch
+        if torch.is_grad_enabled() or _batched(
+            to_mean, *to_state
+        ):  # derivatives of higher order, or of many sums at once
             return None, *_in_torch(run, tensors, ctx.needs_input_grad[1:], (to_mean, *to_state))
         drive, weights, conductances, rule, state = _parts(run, tensors)
         kernels, compiled = _kernels(rule)
@@ -244,9 +248,19 @@ def _in_threads(kernel: Any, chunks: int, *arguments: Any) -> None:
             other.result()
 
 
+def _batched(*gradients: Tensor | None) -> bool:
+    """Whether `is_grads_batched` or torch.func's vmap made one of these of many, which only torch can read."""
+    ours = torch._C._functorch
+    return any(g is not None and (ours.is_legacy_batchedtensor(g) or ours.is_batchedtensor(g)) for g in gradients)
+
+
 def _in_torch(run: Run, tensors: list[Tensor], needed: Any, to_results: Any) -> tuple[Tensor | None, ...]:
-    """The same gradients, by autograd through the ticks in torch, and differentiable themselves."""
-    results = _by_torch(run, tensors)
+    """The same gradients, by autograd through the ticks in torch, and differentiable themselves where that is asked."""
+    further = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # views: the gain may be made of the decay, whose gradient must not count here what flows through the gain
+        tensors = [tensor.view_as(tensor) for tensor in tensors]
+        results = _by_torch(run, tensors)
     pairs = [(result, grad) for result, grad in zip(results, to_results, strict=True) if grad is not None]
     wanted = [tensor for tensor, need in zip(tensors, needed, strict=True) if need]
     grads = iter(
@@ -254,7 +268,7 @@ def _in_torch(run: Run, tensors: list[Tensor], needed: Any, to_results: Any) -> 
             [result for result, _ in pairs],
             wanted,
             [grad for _, grad in pairs],
-            create_graph=True,
+            create_graph=further,
             allow_unused=True,
         )
     )

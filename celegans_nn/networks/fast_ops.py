@@ -23,7 +23,7 @@ _OPTIONS: Any = {
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
-FAST_SIGMOID, ARCTAN = CODES["fast_sigmoid"], CODES["arctan"]
+FAST_SIGMOID, ARCTAN, TRIANGULAR = CODES["fast_sigmoid"], CODES["arctan"], CODES["triangular"]
 
 
 def compiled_step(step: Callable[..., Any]) -> Any:
@@ -41,26 +41,28 @@ def rectify(x: Any) -> Any:
 
 @njit(**_OPTIONS)
 def select(condition: Any, chosen: Any, otherwise: Any) -> Any:
-    """`chosen` where the condition is not 0, else `otherwise`."""
-    return chosen if condition != 0 else otherwise
+    """`chosen` where the condition is above 0, else `otherwise`."""
+    return chosen if condition > 0 else otherwise
 
 
 @njit(**_OPTIONS)
 def spike(distance: Any, slope: Any, surrogate: Any) -> Any:
-    """1 where distance >= 0, else 0."""
-    return type(distance)(distance >= 0)
+    """1 where distance >= 0, else 0; NaN stays."""
+    return distance if distance != distance else type(distance)(distance >= 0)
 
 
 @njit(**_OPTIONS)
 def surrogate_derivative(distance: Any, slope: Any, surrogate: Any) -> Any:
-    """What `neurons.surrogates` says of a spike's derivative, for the surrogate of that code."""
+    """What `neurons.surrogates` says of a spike's derivative, for the surrogate of that code; NaN for no such code."""
     one = type(distance)(1)
     away = slope * abs(distance)
     if surrogate == FAST_SIGMOID:
         return one / ((one + away) * (one + away))
     if surrogate == ARCTAN:
         return one / (one + away * away)
-    return type(distance)(TRIANGLE_HEIGHT) * rectify(one - away)
+    if surrogate == TRIANGULAR:
+        return type(distance)(TRIANGLE_HEIGHT) * rectify(one - away)
+    return type(distance)(math.nan)
 
 
 class _Single:

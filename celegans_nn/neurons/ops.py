@@ -39,10 +39,10 @@ def clip(x: Tensor, low: Any, high: Any) -> Tensor:
 
 
 def select(condition: Tensor, chosen: Any, otherwise: Tensor) -> Tensor:
-    """`chosen` where the condition is not 0, else `otherwise`. No gradient flows to the condition."""
-    return torch.where(condition != 0, chosen, otherwise)
+    """`chosen` where the condition is above 0, else (and for NaN) `otherwise`. No gradient flows to the condition."""
+    return torch.where(condition > 0, chosen, otherwise)
 
 
 def spike(distance: Tensor, slope: Any, surrogate: int) -> Tensor:
-    """1 where distance >= 0, else 0; backwards the surrogate of that code and slope (see `surrogates`)."""
+    """1 where distance >= 0, else 0; NaN stays. Backwards the surrogate of that code and slope (see `surrogates`)."""
     return Spike.apply(distance, torch.as_tensor(slope, dtype=distance.dtype, device=distance.device), surrogate)

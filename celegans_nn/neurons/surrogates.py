@@ -50,13 +50,16 @@ def surrogate_parameters(name: str) -> dict[str, Any]:
 
 
 class Spike(torch.autograd.Function):
-    """(distance, slope, code) -> 1 where distance >= 0, else 0; backwards the surrogate of that code."""
+    """(distance, slope, code) -> 1 where distance >= 0, else 0; backwards the surrogate of that code.
+
+    NaN stays NaN: a network that diverged must not pass for a silent one.
+    """
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(distance: Tensor, slope: Tensor, code: int) -> Tensor:
-        return (distance >= 0).to(distance.dtype)
+        return torch.where(distance.isnan(), distance, (distance >= 0).to(distance.dtype))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:

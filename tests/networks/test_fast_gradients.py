@@ -9,9 +9,11 @@ from torch.nn import functional
 from celegans_nn.errors import NetworkError
 from celegans_nn.networks import build
 from celegans_nn.networks.fast import SUPPORTED
+from celegans_nn.neurons import MODELS
 from tests.worms import random_worm
 
 RULES = list(SUPPORTED)
+EDGELESS = random_worm(edges=0, gaps=0)
 
 
 @pytest.fixture(autouse=True)
@@ -177,13 +179,22 @@ def test_one_thread_and_several_give_the_same_bits(neuron):
 
 
 def test_a_wiring_of_zero_weights_leaves_isolated_cells():
-    net = lively("lif", gap_junctions=False)
+    net, alone = (build(worm, "lif", inputs=5, outputs=3, ticks=3).double() for worm in (random_worm(), EDGELESS))
     with torch.no_grad():
         net.chemical.log_weight -= torch.inf
+        net.gap.log_conductance -= torch.inf
+        for weight in net.encoder.parameters():
+            weight *= 4
+    alone.encoder, alone.decoder = net.encoder, net.decoder
     x = torch.randn(3, 4, 5, dtype=torch.float64, requires_grad=True)
-    ours, theirs = results(net, "compiled", x), results(net, "torch", x)
-    assert_same(ours[0], theirs[0], 1e-10)
-    assert_same(ours[1], theirs[1], 1e-10)
+    found = [results(n, backend, x) for n in (net, alone) for backend in ("compiled", "torch")]
+    assert 0 < float(found[0][0][2].detach().mean()) < 1  # some cells spike
+    for outputs, grads in found[1:]:
+        assert_same(found[0][0], outputs, 1e-12)
+        assert_same(found[0][1][-1:], grads[-1:], 1e-12)
+    for grads in (found[0][1], found[1][1]):
+        for name, grad in zip(dict(net.named_parameters()), grads, strict=False):
+            assert not name.startswith(("chemical.", "gap.")) or not grad.any()
 
 
 @pytest.mark.parametrize("neuron", RULES)
@@ -210,6 +221,91 @@ def test_gradients_of_gradients_go_through_torch():
         first = torch.autograd.grad((net.unroll(x)[0] ** 2).sum(), x, create_graph=True)[0]
         second[backend] = torch.autograd.grad((first**2).sum(), [x, *net.parameters()])
     assert_same(second["compiled"], second["torch"], 1e-9)
+
+
+@pytest.mark.parametrize("neuron", RULES)
+def test_a_gradient_that_can_be_gone_through_again_is_that_of_torch_for_every_input(neuron):
+    net, x = lively(neuron), torch.randn(2, 3, 5, dtype=torch.float64, requires_grad=True)
+    before = net.initial_state(3)  # fields and parameters that are made of each other
+    voltage = (before.voltage + 0.3).detach().requires_grad_()
+    first = {}
+    for backend in ("compiled", "torch"):
+        net.backend = backend
+        state = before._replace(voltage=voltage, potential=2 * voltage, output=torch.sin(voltage))
+        loss = (net.unroll(x, state)[0] ** 2).sum()
+        first[backend] = torch.autograd.grad(loss, [x, voltage, *net.parameters()], create_graph=True)
+    assert_same(first["compiled"], first["torch"], 1e-10)
+
+
+@pytest.mark.parametrize("neuron", RULES)
+def test_gradients_of_many_sums_at_once_are_those_of_each(neuron):
+    net, x = lively(neuron), torch.randn(2, 3, 5, dtype=torch.float64, requires_grad=True)
+    net.backend = "compiled"
+    y, wanted = net.unroll(x)[0], [x, *net.parameters()]
+    sums = torch.eye(y.numel(), dtype=y.dtype).view(-1, *y.shape)
+    each = [torch.autograd.grad(y, wanted, one, retain_graph=True) for one in sums]
+    each = [torch.stack(grads) for grads in zip(*each, strict=True)]
+    assert_same(torch.autograd.grad(y, wanted, sums, is_grads_batched=True, retain_graph=True), each, 1e-10)
+    whole = torch.autograd.functional.jacobian(lambda x: net.unroll(x)[0], x.detach(), vectorize=True)
+    assert_same([whole.flatten(0, 2)], each[:1], 1e-10)
+
+
+@pytest.mark.parametrize("neuron", MODELS)
+@pytest.mark.parametrize("batch", [0, 1])
+def test_an_empty_batch_and_a_batch_of_one_pass_forwards_and_backwards(neuron, batch):
+    net = build(random_worm(), neuron, inputs=5, outputs=3, ticks=2)
+    x = torch.ones(2, batch, 5, requires_grad=True)
+    for y, shape in ((net(x[0])[0], (batch, 3)), (net.unroll(x)[0], (2, batch, 3))):
+        assert y.shape == shape
+        grad, *grads = torch.autograd.grad((y + y**2).sum(), [x, *net.parameters()], allow_unused=True)
+        assert grad.shape == x.shape
+        assert all(g is None or bool(g.isfinite().all()) for g in grads)
+        assert any(g is not None and bool(g.any()) for g in grads) == bool(batch)
+        if not batch:
+            assert all(field.shape == (0, len(net.worm)) for field in net(x[0])[1])
+
+
+def backends_of(neuron):
+    return ("compiled", "torch") if neuron in RULES else ("torch",)
+
+
+@pytest.mark.parametrize("neuron", MODELS)
+def test_a_weight_that_is_nan_makes_the_outputs_nan_and_keeps_them_so(neuron):
+    x = torch.randn(4, 3, 5)
+    for name in ("chemical.log_weight", "encoder.layers.0.weight"):
+        net = build(random_worm(), neuron, inputs=5, outputs=3, ticks=4)
+        with torch.no_grad():
+            net.get_parameter(name).view(-1)[0] = torch.nan
+        for backend in backends_of(neuron):
+            net.backend = backend
+            assert net.unroll(x)[0][1:].isnan().all(), (name, backend)
+
+
+@pytest.mark.parametrize("neuron", [name for name in MODELS if MODELS[name].spiking])
+def test_one_nan_among_the_observations_of_a_sample_stays_in_that_sample_for_good(neuron):
+    net, x = build(random_worm(), neuron, inputs=5, outputs=3, ticks=4), torch.randn(6, 3, 5)
+    x[2, 1, 0] = torch.nan
+    for backend in backends_of(neuron):
+        net.backend = backend
+        broken = net.unroll(x)[0].isnan().all(-1)
+        assert not broken[:2].any()
+        assert broken[3:, 1].all()
+        assert not broken[:, [0, 2]].any()
+
+
+@pytest.mark.parametrize("neuron", ["rate", "lif", "alif", "izhikevich"])
+def test_an_infinite_drive_gives_finite_outputs(neuron):
+    net = build(random_worm(), neuron, inputs=5, outputs=3, ticks=4, gap_junctions=False)
+    code = torch.randn(3, 2, len(net.interface.input_cells))
+    code[:, 0, ::2], code[:, 1, ::2] = torch.inf, -torch.inf
+    driven = [net.worm.index[name] for name in net.interface.input_cells[::2]]
+    for backend in backends_of(neuron):
+        net.backend = backend
+        with torch.no_grad():
+            mean, state = net._run(code, 3, None, None)
+        assert mean.isfinite().all()
+        assert (state.output[0, driven] == 1).all()
+        assert (state.output[1, driven] <= 0).all()
 
 
 def test_without_gradients_the_outputs_are_the_same_bits():

@@ -23,7 +23,7 @@ def _rectify(x):
 
 @overload(ops.select)
 def _select(condition, chosen, otherwise):
-    return lambda condition, chosen, otherwise: chosen if condition != 0 else otherwise
+    return lambda condition, chosen, otherwise: chosen if condition > 0 else otherwise
 
 
 @overload(ops.exp)
@@ -39,12 +39,12 @@ def _sigmoid(x):
 
 @overload(ops.clip)
 def _clip(x, low, high):
-    return lambda x, low, high: min(max(x, low), high)
+    return lambda x, low, high: low if x < low else high if x > high else x  # NaN stays
 
 
 @overload(ops.spike)
 def _spike(distance, slope, surrogate):
-    return lambda distance, slope, surrogate: distance - distance + (distance >= 0)
+    return lambda distance, slope, surrogate: distance if distance != distance else type(distance)(distance >= 0)
 
 
 CASES = [(name, preset) for name, model in MODELS.items() for preset in (None, *model.presets)]

@@ -2,12 +2,13 @@
 
 import math
 
+import numba
 import numpy as np
 import pytest
 import torch
 
 from celegans_nn.errors import NetworkError
-from celegans_nn.networks import build
+from celegans_nn.networks import build, fast_ops
 from celegans_nn.neurons import ops
 from celegans_nn.neurons.surrogates import CODES, SURROGATES, surrogate_parameters
 from tests.worms import random_worm
@@ -45,6 +46,26 @@ def test_the_gradient_is_the_slope_of_the_primitive(name):
 def test_a_spike_is_0_or_1_and_stands_at_the_threshold_itself(name):
     x = torch.tensor(POINTS)
     assert ops.spike(x, *surrogate_parameters(name).values()).tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_voltage_that_is_nan_stays_nan_and_an_infinite_one_spikes_in_torch_and_compiled_alike(dtype):
+    x = torch.tensor([torch.nan, torch.inf, -torch.inf, -0.0], dtype=dtype)
+    expected = torch.tensor([torch.nan, 1, 0, 1], dtype=dtype)
+    torch.testing.assert_close(ops.spike(x, 10.0, 0), expected, equal_nan=True, rtol=0, atol=0)
+    compiled = numba.njit(lambda x: fast_ops.spike(x, x, 0))
+    got = torch.tensor([compiled(value) for value in x.numpy()], dtype=dtype)
+    torch.testing.assert_close(got, expected, equal_nan=True, rtol=0, atol=0)
+
+
+def test_compiled_code_knows_the_derivative_of_every_surrogate_and_of_no_other_code():
+    compiled = numba.njit(lambda x, slope, code: fast_ops.surrogate_derivative(x, slope, code))
+    for name, code in CODES.items():
+        slope = SURROGATES[name].slope
+        expected = [PUBLISHED[name][0](p) for p in POINTS]
+        np.testing.assert_allclose([compiled(p, slope, code) for p in POINTS], expected, rtol=1e-12)
+    for code in (-1, len(CODES)):
+        assert math.isnan(compiled(0.0, 1.0, code))
 
 
 @pytest.mark.parametrize("neuron", ["lif", "alif", "izhikevich"])
