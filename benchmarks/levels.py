@@ -1,9 +1,11 @@
 """Accuracy and time of every level of realism on images: the worm's circuit trained by backpropagation through time.
 
-Every level has the same wiring (haspel2012), the same linear encoder and decoder, the same trainer settings and the
-same images seen; a tick stands for what the level needs to carry a signal from input to output in 25 ticks. For `graded`
-that is 20 ms, where its integration is 11 % off its equations (see celegans_nn/neurons/graded.py). One seed, one thread. `.venv/bin/python benchmarks/levels.py` takes about half an hour and writes benchmarks/results/levels.md
-as it goes; `--task` and `--level` run a part of it.
+Every level has the same wiring (haspel2012, gap junctions included), the same linear encoder and decoder, the same
+trainer settings and the same images seen; a tick stands for what the level needs to carry a signal from input to output
+in 25 ticks. For `graded` that is 20 ms, where its integration is 11 % off its equations (see
+celegans_nn/neurons/graded.py). One seed, one thread. `.venv/bin/python benchmarks/levels.py` takes about half an hour
+and writes benchmarks/results/levels.md as it goes; `--task` and `--level` run a part of it. Options were found by a few
+short runs of the levels that learn slowest.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ LEVELS: dict[str, dict[str, Any]] = {
     "rate": {},
     "lif": {},
     "alif": {},
-    "izhikevich, s22": {"preset": "s22"},
+    "izhikevich, s22": {"preset": "s22", "surrogate": "arctan"},
     "izhikevich": {"dt_ms": 0.2},
     "graded": {"dt_ms": 20.0},
 }
@@ -42,7 +44,7 @@ def run(task_name: str, level: str) -> dict[str, Any]:
     task = cnn.make_task(task_name)
     worm = cnn.load_connectome("haspel2012")
     interface = default_interface(worm, task.observations, task.actions, encoder="linear", decoder="linear")
-    net = cnn.build(worm, level.partition(",")[0], interface, ticks=5, seed=0, **LEVELS[level])
+    net = cnn.build(worm, level.partition(",")[0], interface, gap_junctions=True, ticks=5, seed=0, **LEVELS[level])
     budget, _ = TASKS[task_name]
     started = time.perf_counter()
     result = cnn.train(net, task, method="bptt", seed=0, budget=budget, options=OPTIONS)
@@ -58,7 +60,7 @@ def run(task_name: str, level: str) -> dict[str, Any]:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    lines = ["# Every level on images", "", (__doc__ or "").split("\n\n")[1].replace("\n", " "), ""]
+    lines = ["# Every level on images", "", (__doc__ or "").strip().split("\n\n")[1].replace("\n", " "), ""]
     for task, (_, least) in TASKS.items():
         of_task = {row["level"]: row for row in rows if row["task"] == task}
         if of_task:
