@@ -20,7 +20,7 @@ FLOORS = [
     {"connectome"},
     {"figures"},
     {"files"},
-    {"errors", "cores"},
+    {"errors", "cores", "compiled"},
 ]
 HEIGHT = {room: len(FLOORS) - i for i, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -7,17 +7,13 @@ innermost loop runs over the batch.
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numba.core.caching import FunctionCache
 
-from celegans_nn.networks import fast_ops, fast_rules
+from celegans_nn.compiled import njit_kept
 from celegans_nn.networks.fast_rules import INNER, OPTIONS, OUTPUT, VOLTAGE, adjoint, decay, felt, recall, update
-from celegans_nn.neurons import alif, lif, rate, surrogates
 
 
 class Wires(NamedTuple):
@@ -125,7 +121,8 @@ def _add_rows(x: Any, rows_x: Any, y: Any, rows_y: Any, width: Any) -> None:
         _add_row(one, x, rows_x[k] * width, y, rows_y[k] * width, width)
 
 
-def _forward(
+@njit_kept(nogil=True, **OPTIONS)
+def forward(
     low_chunk: int,
     high_chunk: int,
     rule: Any,
@@ -181,7 +178,8 @@ def _forward(
         _store(seen, low, one, end[rows], lanes)
 
 
-def _backward(
+@njit_kept(nogil=True, **OPTIONS)
+def backward(
     low_chunk: int,
     high_chunk: int,
     rule: Any,
@@ -262,26 +260,3 @@ def _decayed(left: Any, to_output: Any, voltage: Any, to_voltage: Any, flow: Any
         flow[k] = g
         to_output[k] = 0
     return total
-
-
-class _Cache(FunctionCache):
-    """Compiled code on disk. numba's own cache forgets a function when the file it stands in changes, not when what
-    it calls does; here a digest of all that is compiled is part of the key."""
-
-    def __init__(self, function: Any):
-        super().__init__(function)
-        modules = (fast_rules, fast_ops, alif, lif, rate, surrogates)
-        files = [Path(__file__), *(Path(str(module.__file__)) for module in modules)]
-        self._digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), self._digest)
-
-
-def _cached(function: Any) -> Any:
-    kernel = njit(nogil=True, **OPTIONS)(function)
-    kernel._cache = _Cache(function)
-    return kernel
-
-
-forward, backward = _cached(_forward), _cached(_backward)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.rewiring.edges import Moves
 from celegans_nn.rewiring.links import flip, link_table, linked, renumbered
 from celegans_nn.rewiring.splitmix import below_high, below_low, kernel_seed, next_bits
@@ -57,7 +57,7 @@ def switch_dyads(
     return cells[post], ends[:pairs], ends[pairs:], Moves(edges, attempts, int(accepted), movable)
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _switch_dyads(
     pre: np.ndarray,
     post: np.ndarray,
@@ -134,7 +134,7 @@ def _switch_dyads(
     return accepted
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _flip_dyad(taken: np.ndarray, a: int, b: int) -> None:
     flip(taken, a, b)
     flip(taken, b, a)

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
 from celegans_nn.connectome.ends import default_ends
 from celegans_nn.errors import LARGEST_SEED, RewiringError, nearest, one_line, whole_number
@@ -146,7 +146,7 @@ def dealt_within(strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return dealt
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _deal(order: np.ndarray, stratum: np.ndarray, dealt: np.ndarray, state: np.uint64) -> None:
     """Fisher & Yates within each run of equal strata; order: positions sorted by stratum."""
     hand = order.copy()

@@ -7,8 +7,8 @@ brain. Cells without an edge to move have no place in it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.errors import RewiringError
 
 LARGEST_TABLE = 8 * 2**30
@@ -39,13 +39,13 @@ def renumbered(*ends: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     return np.flatnonzero(present), [number[end] for end in ends]
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def linked(bits: np.ndarray, a: int, b: int) -> bool:
     """Whether bit b of row a is set."""
     return (bits[a, b >> 3] >> (b & 7)) & 1 != 0
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def flip(bits: np.ndarray, a: int, b: int) -> None:
     """Sets or clears bit b of row a."""
     bits[a, b >> 3] ^= np.uint8(1 << (b & 7))

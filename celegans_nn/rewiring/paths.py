@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.connectome.connectome import Connectome
 
 MOST_STEPS = 2e9
@@ -28,7 +28,7 @@ def path_lengths(worm: Connectome, inputs: np.ndarray, outputs: np.ndarray) -> n
     return pairs[: np.flatnonzero(pairs)[-1] + 1] if pairs.any() else pairs[:1]
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _path_lengths(first: np.ndarray, post: np.ndarray, sources: np.ndarray, is_output: np.ndarray) -> np.ndarray:
     """Breadth-first search from each source; `queue` holds the cells in the order of their distance."""
     cells = len(first) - 1

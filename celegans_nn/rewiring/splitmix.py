@@ -6,7 +6,8 @@ Numba's own generator is global to the process, so two rewirings in one worker w
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from celegans_nn.compiled import njit_kept
 
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -20,7 +21,7 @@ def kernel_seed(rng: np.random.Generator) -> np.uint64:
     return np.uint64(rng.integers(2**64, dtype=np.uint64))
 
 
-@njit(cache=True)
+@njit_kept()
 def next_bits(state: np.uint64) -> tuple[np.uint64, np.uint64]:
     """The next state and 64 random bits (Steele, Lea & Flood 2014, with Vigna's mixing constants)."""
     state = state + _INCREMENT
@@ -29,13 +30,13 @@ def next_bits(state: np.uint64) -> tuple[np.uint64, np.uint64]:
     return state, z ^ (z >> np.uint64(31))
 
 
-@njit(cache=True)
+@njit_kept()
 def below_high(bits: np.uint64, n: int) -> np.int64:
     """A number from 0 to n - 1 from the upper 32 bits; its bias is below n / 2^32."""
     return np.int64(((bits >> _HALF_WORD) * np.uint64(n)) >> _HALF_WORD)
 
 
-@njit(cache=True)
+@njit_kept()
 def below_low(bits: np.uint64, n: int) -> np.int64:
     """A number from 0 to n - 1 from the lower 32 bits, independent of `below_high` of the same bits."""
     return np.int64(((bits & _LOW_HALF) * np.uint64(n)) >> _HALF_WORD)

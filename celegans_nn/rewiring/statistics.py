@@ -6,8 +6,8 @@ After the statistics-matched network of Schmidgall, Schuman & Parsa (2022), but 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome
 from celegans_nn.rewiring.density import density_chemical, density_electrical
 from celegans_nn.rewiring.edges import KINDS, Moves, Rewired, cell_kinds, dealt_within, movable_blocks, refuse_unmoved
@@ -134,7 +134,7 @@ def _scatter(
     )
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _relocate(
     pre: np.ndarray,
     target_kind: np.ndarray,

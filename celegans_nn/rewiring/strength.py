@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.connectome.connectome import ChemicalEdges, Connectome, ElectricalEdges
 from celegans_nn.rewiring.edges import STAYS, Moves, Rewired, cell_kinds, movable_blocks, refuse_unmoved, unordered
 from celegans_nn.rewiring.links import flip, link_table, linked, renumbered
@@ -162,7 +162,7 @@ def exchange(
     return Moves(edges, attempts, int(accepted), int(moved.sum()))
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _exchange(
     near: np.ndarray,
     far: np.ndarray,

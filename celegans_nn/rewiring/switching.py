@@ -14,8 +14,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.rewiring.edges import Moves
 from celegans_nn.rewiring.links import flip, link_table, linked, renumbered
 from celegans_nn.rewiring.splitmix import below_high, below_low, kernel_seed, next_bits
@@ -157,7 +157,7 @@ def by_groups(group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return by_group, np.searchsorted(group[by_group], np.arange(group.max(initial=0) + 2))
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _keeps_labels(labels: Labels, a: int, b: int, c: int, d: int) -> bool:
     """Whether a -> b, c -> d becoming a -> d, c -> b keeps the number of edges from each label to each; counts if not.
 
@@ -172,7 +172,7 @@ def _keeps_labels(labels: Labels, a: int, b: int, c: int, d: int) -> bool:
     return keeps
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _turns(labels: Labels, a: int, b: int, c: int) -> bool:
     """Whether the reversal of a -> b -> c -> a keeps the number of edges from each label to each; counts if not.
 
@@ -187,7 +187,7 @@ def _turns(labels: Labels, a: int, b: int, c: int) -> bool:
     return keeps
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def squared_lengths(place: np.ndarray, pre: np.ndarray, post: np.ndarray) -> np.ndarray:
     """Squared distances between cells, float64 [E], with the rounding of the chain's own."""
     squared = np.empty(len(pre))
@@ -196,7 +196,7 @@ def squared_lengths(place: np.ndarray, pre: np.ndarray, post: np.ndarray) -> np.
     return squared
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _squared_length(place: np.ndarray, a: int, b: int) -> float:
     squared = 0.0
     for axis in range(3):
@@ -205,7 +205,7 @@ def _squared_length(place: np.ndarray, a: int, b: int) -> float:
     return squared
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _bin(bands: Bands, a: int, b: int) -> int:
     """The bin of an edge between two cells: how many bins end before its length."""
     squared = _squared_length(bands.place, a, b)
@@ -215,7 +215,7 @@ def _bin(bands: Bands, a: int, b: int) -> int:
     return bin_
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _keeps_bands(bands: Bands, a: int, b: int, c: int, d: int) -> bool:
     """Whether a - b, c - d may become a - d, c - b; if so, the counts follow."""
     held = bands.held
@@ -235,7 +235,7 @@ def _keeps_bands(bands: Bands, a: int, b: int, c: int, d: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _switch_directed(
     pre: np.ndarray,
     post: np.ndarray,
@@ -304,7 +304,7 @@ def _switch_directed(
     return accepted
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _switch_undirected(
     ends: np.ndarray,
     group: np.ndarray,

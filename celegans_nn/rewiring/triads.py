@@ -12,8 +12,8 @@ from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from celegans_nn.compiled import njit_kept
 from celegans_nn.connectome.connectome import ChemicalEdges, ElectricalEdges
 
 OPEN = ("021D", "021U", "021C", "111D", "111U", "201")
@@ -94,7 +94,7 @@ def triad_census(graph: Partners, closed: Triangles) -> dict[str, int]:
     return {name: counts[name] for name in TRIADS}
 
 
-@njit(cache=True, nogil=True)
+@njit_kept(nogil=True)
 def _triangles(first: np.ndarray, partner: np.ndarray, link: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """`partner` holds only the partners of higher rank, so each closed triad is met once: from its lowest cell."""
     cells = len(first) - 1
