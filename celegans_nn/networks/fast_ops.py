@@ -65,7 +65,7 @@ def surrogate_derivative(distance: Any, slope: Any, surrogate: Any) -> Any:
     return type(distance)(math.nan)
 
 
-class _Single:
+class Single:
     """Constants of `tanh` in float32."""
 
     log2_e, magic = np.float32(1 / math.log(2)), np.float32(1.5 * 2**23 + 127)
@@ -77,7 +77,7 @@ class _Single:
     """e^r - 1 for |r| <= ln(2) / 2, to half a unit in the last place."""
 
 
-class _Double:
+class Double:
     """The same in float64."""
 
     log2_e, magic = 1 / math.log(2), 1.5 * 2**52 + 1023
@@ -118,8 +118,8 @@ def _tanh_of(numbers: Any, power_of_two: Any) -> Callable[[Any], Any]:
 
 
 _TANH = {
-    types.float32: _tanh_of(_Single, _power_of_two_single),
-    types.float64: _tanh_of(_Double, _power_of_two_double),
+    types.float32: _tanh_of(Single, _power_of_two_single),
+    types.float64: _tanh_of(Double, _power_of_two_double),
 }
 
 
