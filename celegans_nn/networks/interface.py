@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,14 @@ from celegans_nn.connectome.ends import default_ends
 from celegans_nn.errors import NetworkError, nearest, one_line, whole_number
 
 KINDS = ("mlp", "linear")
+"""Coders that are learned, and that `default_interface` makes."""
+FIXED = "fixed"
+"""A coder of given gains between named ends, with nothing to learn: see `direct_interface`."""
 INIT_BOUND = 0.3
 """Encoder and decoder start from U(-0.3, 0.3) (Schmidgall et al. 2022)."""
+
+
+Gains = tuple[tuple[int, int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,9 @@ class Interface:
 
     Schmidgall et al. 2022 encode observations onto the motor neurons and decode the body-wall muscles, both
     non-linearly and with sizes they do not give: `mlp` is one hidden layer of `hidden` tanh units and a linear
-    layer; `linear` is the linear layer alone.
+    layer; `linear` is the linear layer alone. `fixed` is a linear layer of gains that are given and never trained:
+    triples (position in what goes in, position in what comes out, gain), of `observations` and `input_cells` in
+    `input_gains`, of `output_cells` and `actions` in `output_gains`; what is not named is 0.
     """
 
     observations: tuple[str, ...]
@@ -34,11 +43,13 @@ class Interface:
     encoder: str = "mlp"
     decoder: str = "mlp"
     hidden: int = 16
+    input_gains: Gains = ()
+    output_gains: Gains = ()
 
     def __post_init__(self) -> None:
         for what, kind in (("encoder", self.encoder), ("decoder", self.decoder)):
-            if kind not in KINDS:
-                raise NetworkError(f"unknown {what} {one_line(kind)!r}; {nearest(kind, KINDS)}")
+            if kind not in (*KINDS, FIXED):
+                raise NetworkError(f"unknown {what} {one_line(kind)!r}; {nearest(kind, (*KINDS, FIXED))}")
         for what in ("observations", "actions", "input_cells", "output_cells"):
             names = getattr(self, what)
             if not names:
@@ -47,12 +58,28 @@ class Interface:
                 raise NetworkError(f"the interface names one of its {what.replace('_', ' ')} twice; name each once")
         if self.hidden < 1:
             raise NetworkError(f"hidden is {self.hidden}; give at least one hidden unit")
+        _check_gains("input_gains", self.input_gains, self.encoder, len(self.observations), len(self.input_cells))
+        _check_gains("output_gains", self.output_gains, self.decoder, len(self.output_cells), len(self.actions))
 
     def check(self, worm: Connectome) -> None:
         """NetworkError where a named cell is not in the wiring."""
         for name in (*self.input_cells, *self.output_cells):
             if name not in worm.index:
                 raise NetworkError(f"the interface names cell {one_line(name)!r}, which the wiring does not have")
+
+
+def _check_gains(what: str, gains: Gains, kind: str, inputs: int, outputs: int) -> None:
+    """NetworkError where a fixed coder has no gains, another has some, or one does not fit its ends."""
+    if (kind == FIXED) != bool(gains):
+        raise NetworkError(f"{what} hold {len(gains)} gains for a coder of kind {kind!r}; give them for 'fixed' alone")
+    if len({gain[:2] for gain in gains}) != len(gains):
+        raise NetworkError(f"{what} name one pair of ends twice; add the gains up into one")
+    for source, target, gain in gains:
+        if not (0 <= source < inputs and 0 <= target < outputs and math.isfinite(gain)):
+            raise NetworkError(
+                f"{what} hold ({source}, {target}, {gain}); give positions below {inputs} and {outputs}, "
+                "and a finite gain"
+            )
 
 
 def default_interface(
@@ -103,7 +130,7 @@ def check_observations(x: Tensor, observations: int) -> None:
 
 
 class Coder(nn.Module):
-    """An encoder or decoder: x [batch, inputs] -> [batch, outputs]."""
+    """A learned encoder or decoder: x [batch, inputs] -> [batch, outputs]."""
 
     def __init__(self, kind: str, inputs: int, outputs: int, hidden: int, generator: torch.Generator):
         super().__init__()
@@ -121,3 +148,36 @@ class Coder(nn.Module):
             given = x if i == 0 else torch.tanh(x)
             x = layer(given) if i or first is None else nn.functional.linear(given, first)
         return x
+
+
+class FixedCoder(nn.Module):
+    """Gains that are given: x [batch, inputs] -> [batch, outputs]. It has no parameter."""
+
+    first_weight: Tensor
+    """[outputs, inputs]."""
+
+    def __init__(self, gains: Gains, inputs: int, outputs: int):
+        super().__init__()
+        weight = torch.zeros(outputs, inputs)
+        for source, target, gain in gains:
+            weight[target, source] = gain
+        self.register_buffer("first_weight", weight, persistent=False)
+
+    def forward(self, x: Tensor, first: Tensor | None = None) -> Tensor:
+        """`first` takes the place of the gains."""
+        return nn.functional.linear(x, self.first_weight if first is None else first)
+
+
+def coders(interface: Interface, generator: torch.Generator) -> tuple[Coder | FixedCoder, Coder | FixedCoder]:
+    """The interface's (encoder, decoder); what is learned is drawn from `generator`, the encoder first."""
+    i = interface
+
+    def coder(kind: str, gains: Gains, inputs: int, outputs: int) -> Coder | FixedCoder:
+        if kind == FIXED:
+            return FixedCoder(gains, inputs, outputs)
+        return Coder(kind, inputs, outputs, i.hidden, generator)
+
+    return (
+        coder(i.encoder, i.input_gains, len(i.observations), len(i.input_cells)),
+        coder(i.decoder, i.output_gains, len(i.output_cells), len(i.actions)),
+    )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError, nearest, one_line
 from celegans_nn.networks import fast
-from celegans_nn.networks.interface import Coder, Interface, check_observations
+from celegans_nn.networks.interface import FIXED, Interface, check_observations, coders
 from celegans_nn.networks.synapses import ChemicalSynapses, GapJunctions, gap_current
 from celegans_nn.neurons import NeuronModel, SynapticInput
 from celegans_nn.neurons.surrogates import surrogate_parameters
@@ -37,6 +37,11 @@ class Delayed(NamedTuple):
 def cells_of(state: Any) -> Any:
     """The neuron model's state, whatever the delay."""
     return state.cells if isinstance(state, Delayed) else state
+
+
+def through(spread: Tensor, push: Tensor) -> Tensor:
+    """What the currents [batch, N] do by a matrix [N, N], or cell by cell [N]."""
+    return push @ spread if spread.dim() == 2 else push * spread
 
 
 class Network(nn.Module):
@@ -82,8 +87,7 @@ class Network(nn.Module):
             {name: torch.tensor(abs(c.value)).log() for name, c in self.constants.items() if c.trained}
         )
         i, o = interface, [worm.index[name] for name in interface.output_cells]
-        self.encoder = Coder(i.encoder, len(i.observations), len(i.input_cells), i.hidden, generator)
-        self.decoder = Coder(i.decoder, len(i.output_cells), len(i.actions), i.hidden, generator)
+        self.encoder, self.decoder = coders(i, generator)
         source = torch.full((len(worm),), len(i.input_cells))
         source[[worm.index[name] for name in i.input_cells]] = torch.arange(len(i.input_cells))
         self.backend = "auto"
@@ -114,6 +118,8 @@ class Network(nn.Module):
             effective["excitatory"], effective["inhibitory"] = torch.relu(chemical), torch.relu(-chemical)
             if self.model.settle is not None:
                 rule = self.model.settle(rule, effective["excitatory"], effective["inhibitory"], gap)
+            if self.model.spread is not None:
+                effective["spread"] = self.model.spread(rule, gap)
         else:
             effective["chemical"] = chemical
         return {"rule": rule, **effective}
@@ -150,15 +156,20 @@ class Network(nn.Module):
         return self._decode(output.index_select(1, self.output_cells))
 
     def _decode(self, activity: Tensor) -> Tensor:
-        """y [..., outputs] from the output cells' mean output.
+        """y [..., outputs] from the output cells' mean output."""
+        return self.decoder(activity, self.readout_weight())
 
-        The decoder is given each output cell's activity relative to the mean of all output cells: what dorsal and
-        ventral muscles do alike bends no body, and where activity cannot be negative it would otherwise drown
-        the differences that do.
+    def readout_weight(self) -> Tensor:
+        """The decoder's first layer as it acts on the output cells' mean output, [hidden or outputs, output cells].
+
+        A decoder that is learned is given each output cell's activity relative to the mean of all output cells: what
+        dorsal and ventral muscles do alike bends no body, and where activity cannot be negative it would otherwise
+        drown the differences that do. Fixed gains stand as they are given.
         """
-        first = self.decoder.first_weight  # to centre its rows is to centre what they are given, with less work
-        weight = first - first.mean(1, keepdim=True) if activity.shape[-1] > 1 else first
-        return self.decoder(activity, self.model.readout_gain * weight)
+        first = self.decoder.first_weight
+        if self.interface.decoder != FIXED and len(self.interface.output_cells) > 1:
+            first = first - first.mean(1, keepdim=True)  # to centre its rows is to centre what they are given
+        return self.model.readout_gain * first
 
     def _run(self, code: Tensor, steps: int, state: Any, effective: dict[str, Any] | None) -> tuple[Tensor, Any]:
         """The output cells' mean output [steps, batch, output cells], and the state after the last step.
@@ -216,22 +227,24 @@ class Network(nn.Module):
         """All cells once, from what was sent `delay` ticks before and from the potentials of the tick before."""
         cells = cells_of(state)
         sent = cells.output if self.delay == 1 else state.sent[0]
-        after = self.model.step(effective["rule"], cells, self._input(drive, sent, cells.potential, effective))
+        rule, given = effective["rule"], self._input(drive, sent, cells, effective)
+        if self.model.push is not None:
+            given = through(effective["spread"], self.model.push(rule, cells, given))
+        after = self.model.step(rule, cells, given)
         return after if self.delay == 1 else Delayed(after, (*state.sent[1:], cells.output))
 
-    def _input(self, drive: Tensor, sent: Tensor, potential: Tensor, effective: dict[str, Any]) -> Any:
-        """What the rule takes: a current, or the conductances and the current apart."""
+    def _input(self, drive: Tensor, sent: Tensor, cells: Any, effective: dict[str, Any]) -> Any:
+        """What reaches the cells: a current, or the conductances and the current apart."""
         gap = effective.get("gap")
         if self.model.conductance:
             return SynapticInput(
                 drive=drive,
                 excitatory=sent @ effective["excitatory"],
                 inhibitory=sent @ effective["inhibitory"],
-                gap=torch.zeros_like(drive[:1]) if gap is None else gap.sum(-1),
-                gap_inward=torch.zeros_like(drive) if gap is None else potential @ gap,
+                gap=torch.zeros_like(drive) if gap is None else gap_current(cells.voltage, gap),
             )
         current = torch.addmm(drive, sent, effective["chemical"])
-        return current if gap is None else current + gap_current(potential, gap)
+        return current if gap is None else current + gap_current(cells.potential, gap)
 
     def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """x [time, batch, inputs] -> (y [time, batch, outputs], state).

@@ -22,7 +22,7 @@ from celegans_nn.files import write_atomic
 from celegans_nn.networks.baselines import DenseMLP
 from celegans_nn.networks.build import build, check_gap_step
 from celegans_nn.networks.feedforward import SparseMLP
-from celegans_nn.networks.interface import Interface
+from celegans_nn.networks.interface import Gains, Interface
 from celegans_nn.networks.network import Network
 from celegans_nn.neurons import neuron_model
 
@@ -144,6 +144,7 @@ def _description(net: Network) -> dict[str, Any]:
         "interface": {
             "observations": i.observations, "actions": i.actions, "input_cells": i.input_cells,
             "output_cells": i.output_cells, "encoder": i.encoder, "decoder": i.decoder, "hidden": i.hidden,
+            "input_gains": i.input_gains, "output_gains": i.output_gains,
         },
         "edges_cut": net.edges_cut if isinstance(net, SparseMLP) else None,
         "unrolled": net.unrolled if isinstance(net, SparseMLP) else None,
@@ -218,6 +219,7 @@ def _interface(facts: _Facts, saved: _Values) -> Interface:
     i = Interface(
         facts.names("observations"), facts.names("actions"), facts.names("input_cells"), facts.names("output_cells"),
         facts.get("encoder", str), facts.get("decoder", str), facts.get("hidden", int),
+        facts.gains("input_gains"), facts.gains("output_gains"),
     )  # fmt: skip
     coders = (("encoder", i.encoder, i.observations), ("decoder", i.decoder, i.output_cells))
     saved.check({f"{part}.layers.0.weight": (i.hidden, len(ends)) for part, kind, ends in coders if kind == "mlp"})
@@ -274,6 +276,15 @@ class _Facts:
         if not all(isinstance(value, str) for value in values):
             raise NetworkError(f"{self.place}: {name} are not all text; save the network again")
         return tuple(values)
+
+    def gains(self, name: str) -> Gains:
+        """Triples of two positions and a number; none in a network that was saved before there were any."""
+        found = self.get(name, list) if name in self.values else []
+        for triple in found:
+            if not isinstance(triple, list) or [type(value) for value in triple] != [int, int, float]:
+                where = f"{self.place}: {name} hold {one_line(repr(triple), 60)}"
+                raise NetworkError(f"{where}; give two positions and a gain")
+        return tuple((source, target, gain) for source, target, gain in found)
 
 
 class _Values(NamedTuple):

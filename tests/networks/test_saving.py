@@ -66,6 +66,18 @@ def test_every_level_with_every_preset_comes_back_bit_for_bit(neuron, preset, tm
         {"share": "sign", "weights": "rank", "seed": 5},
         {"share": "edge", "weights": "synapse_count", "surrogate": "triangular"},
         {"interface": Interface(("a", "b"), ("c",), ("n00", "n03"), ("m00", "n01"), "linear", "mlp", 5)},
+        {
+            "interface": Interface(
+                ("a", "b"),
+                ("c",),
+                ("n00", "n03"),
+                ("m00", "n01"),
+                "fixed",
+                "fixed",
+                input_gains=((0, 1, 0.5), (1, 0, -2.0)),
+                output_gains=((1, 0, 1.5),),
+            )
+        },
     ],
 )
 def test_sharing_initial_weights_and_a_hand_made_interface_come_back(options, tmp_path):
