@@ -10,13 +10,16 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import mujoco
 import numpy as np
 
 from celegans_nn.errors import TaskError
-from celegans_nn.tasks.task import Array, Bodies, tanh_actions, whole_number
+from celegans_nn.tasks.body import Array, Body, BodyRules, no_force
+from celegans_nn.tasks.ruled import RuledTask
+from celegans_nn.tasks.sums import squares
+from celegans_nn.tasks.task import whole_number
 
 FRAME_SKIP = 5
 """physics steps a control step (gymnasium's default)."""
@@ -24,14 +27,56 @@ FORWARD_WEIGHT, CONTROL_WEIGHT, RESET_NOISE = 1.0, 0.1, 0.1
 """gymnasium's default reward weights and reset noise."""
 EPISODE_STEPS = 1000
 """control steps: gymnasium's time limit."""
+LARGEST_ACTION = np.float32(1.0)
 FAILURE_REWARD = -10.0
 """a step; below what running backwards at full effort scores."""
 JOINTS = ("bthigh", "bshin", "bfoot", "fthigh", "fshin", "ffoot")
 ROOT = ("rootx", "rootz", "rooty")
 
 
+class RunnerConstants(NamedTuple):
+    """What the rules of a body that is paid for running need to know."""
+
+    skipped: int
+    """Of qpos, the first that are not observed."""
+    control_dt: float
+    """s."""
+    forward_weight: float
+    """a m/s."""
+    control_weight: np.float32
+    """gymnasium's control cost is float32."""
+
+
+def _observe(c: RunnerConstants, body: Body, seen: Array) -> None:
+    """Positions but the first (m, rad), then velocities (m/s, rad/s)."""
+    positions = len(body.qpos) - c.skipped
+    for k in range(positions):
+        seen[k] = body.qpos[c.skipped + k]
+    for k in range(len(body.qvel)):
+        seen[positions + k] = body.qvel[k]
+
+
+def _before(c: RunnerConstants, body: Body, kept: Array) -> None:
+    """x, m."""
+    kept[0] = body.qpos[0]
+
+
+def _reward(c: RunnerConstants, kept: Array, action: Array, body: Body) -> tuple[float, bool]:
+    """Mean forward velocity over the control step (m/s) less the control cost; it never terminates."""
+    velocity = (body.qpos[0] - kept[0]) / c.control_dt
+    return c.forward_weight * velocity - c.control_weight * squares(action, LARGEST_ACTION), False
+
+
+def _progress(c: RunnerConstants, body: Body, now: Array) -> None:
+    """Of the torso."""
+    now[0], now[1] = body.qvel[0], body.qpos[0]
+
+
+RULES = BodyRules(_observe, _before, _reward, _progress, no_force)
+
+
 @dataclass(frozen=True)
-class HalfCheetah:
+class HalfCheetah(RuledTask):
     """The HalfCheetah task (a `LocomotionTask`)."""
 
     episode_steps: int
@@ -48,7 +93,14 @@ class HalfCheetah:
     actions: ClassVar[tuple[str, ...]] = JOINTS
     frame_skip: ClassVar[int] = FRAME_SKIP
     current_sensors: ClassVar[bool] = False
+    contact_forces: ClassVar[bool] = False
+    has_force: ClassVar[bool] = False
     failure_reward: ClassVar[float] = FAILURE_REWARD
+
+    @property
+    def constants(self) -> RunnerConstants:
+        """What chooses and feeds the rules."""
+        return RunnerConstants(1, self.control_dt, FORWARD_WEIGHT, np.float32(CONTROL_WEIGHT))
 
     def initial_state(self, seeds: Sequence[int]) -> tuple[Array, Array]:
         """The states that gymnasium's `reset(seed=...)` draws."""
@@ -59,25 +111,6 @@ class HalfCheetah:
             qpos[row] = model.qpos0 + rng.uniform(-RESET_NOISE, RESET_NOISE, model.nq)
             qvel[row] = RESET_NOISE * rng.standard_normal(model.nv)
         return qpos, qvel
-
-    def observe(self, bodies: Bodies) -> Array:
-        """Positions without x (m, rad), then velocities (m/s, rad/s)."""
-        return np.concatenate((bodies.qpos[:, 1:], bodies.qvel), axis=1)
-
-    def before(self, bodies: Bodies) -> Array:
-        """x before the step (m), [P]."""
-        return bodies.qpos[:, 0].copy()
-
-    def reward(self, before: Array, actions: Array, bodies: Bodies) -> tuple[Array, Array]:
-        """Mean forward velocity over the control step (m/s) less the control cost; it never terminates."""
-        velocity = (bodies.qpos[:, 0] - before) / self.control_dt
-        # gymnasium takes float32 actions and sums their squares in float32
-        cost = CONTROL_WEIGHT * np.sum(np.square(np.asarray(actions, dtype=np.float32)), axis=1)
-        return FORWARD_WEIGHT * velocity - cost, np.zeros(len(velocity), dtype=bool)
-
-    def progress(self, bodies: Bodies) -> dict[str, Array]:
-        """`forward_velocity` (m/s) and `x` (m) of the torso."""
-        return {"forward_velocity": bodies.qvel[:, 0].copy(), "x": bodies.qpos[:, 0].copy()}
 
     def segments(self, qpos: Array) -> Array:
         """Both ends of each capsule of the body in the x-z plane (m): [..., nq] -> [..., 8, 2, 2]."""
@@ -92,10 +125,6 @@ class HalfCheetah:
             along = half * data.geom_xmat[capsules][:, (2, 8)]  # the z axis of each geom
             drawn.append(np.stack((centre - along, centre + along), axis=1))
         return np.stack(drawn).reshape(*np.shape(qpos)[:-1], len(capsules), 2, 2)
-
-    def squash(self, outputs: Array) -> Array:
-        """tanh, float32."""
-        return tanh_actions(outputs)
 
 
 def make_halfcheetah(episode_steps: int = EPISODE_STEPS) -> HalfCheetah:

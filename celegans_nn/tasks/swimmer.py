@@ -9,15 +9,18 @@ that a body that has turned is not punished for its heading.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import mujoco
 import numpy as np
 
 from celegans_nn.errors import TaskError, nearest, one_line
-from celegans_nn.tasks.task import Array, Bodies, tanh_actions, whole_number
+from celegans_nn.tasks.body import Array, Body, BodyRules, keep_nothing, no_force
+from celegans_nn.tasks.ruled import RuledTask
+from celegans_nn.tasks.task import whole_number
 
 LINK_LENGTH = 0.1
 """m; dm_control's boxes are 2 mm x 100 mm x 20 mm."""
@@ -73,8 +76,53 @@ def swimmer_mjcf(n_links: int) -> str:
 </mujoco>"""
 
 
+class SwimmerConstants(NamedTuple):
+    """What the swimmer's rules need to know."""
+
+    n_links: int
+    link_length: float
+    """m."""
+    control_dt: float
+    """s."""
+    drive_steps: int
+    """Control steps of a period of the head's oscillator; 0: there is none."""
+
+
+def _observe(c: SwimmerConstants, body: Body, seen: Array) -> None:
+    """dm_control's observation without the target: joint angles (rad), then for each link its velocity in its own
+    frame, x and y (m/s) and rotation (rad/s); then the head oscillator where there is one."""
+    joints = c.n_links - 1
+    for k in range(joints):
+        seen[k] = body.qpos[3 + k]
+    for k in range(c.n_links):
+        seen[joints + 3 * k] = body.sensordata[6 * k]
+        seen[joints + 3 * k + 1] = body.sensordata[6 * k + 1]
+        seen[joints + 3 * k + 2] = body.sensordata[6 * k + 5]
+    if c.drive_steps > 0:
+        step = int(np.rint(body.time[0] / c.control_dt))
+        seen[joints + 3 * c.n_links] = 1.0 if 2 * (step % c.drive_steps) < c.drive_steps else -1.0
+
+
+def _reward(c: SwimmerConstants, kept: Array, action: Array, body: Body) -> tuple[float, bool]:
+    """Forward velocity of the head (m/s) now: it lies at -y of its own frame. A swimmer never terminates."""
+    return -body.sensordata[1], False
+
+
+def _progress(c: SwimmerConstants, body: Body, now: Array) -> None:
+    """Forward velocity of the head (m/s), and x of the body's centre of mass (m)."""
+    x, angle = body.qpos[0], 0.0
+    for k in range(c.n_links):
+        angle += body.qpos[2 + k]
+        # of the links' equal masses, the share behind each joint, and half of the link's own, moves with its angle
+        x -= c.link_length * math.sin(angle) * (c.n_links - k - 0.5) / c.n_links
+    now[0], now[1] = -body.sensordata[1], x
+
+
+RULES = BodyRules(_observe, keep_nothing, _reward, _progress, no_force)
+
+
 @dataclass(frozen=True)
-class Swimmer:
+class Swimmer(RuledTask):
     """The swimmer task (a `LocomotionTask`). Link 0 is the head; joint k lies between links k - 1 and k."""
 
     n_links: int
@@ -89,7 +137,15 @@ class Swimmer:
     control_dt: ClassVar[float] = PHYSICS_DT * FRAME_SKIP
     frame_skip: ClassVar[int] = FRAME_SKIP
     current_sensors: ClassVar[bool] = True
+    contact_forces: ClassVar[bool] = False
+    has_force: ClassVar[bool] = False
     failure_reward: ClassVar[float] = FAILURE_REWARD
+
+    @property
+    def constants(self) -> SwimmerConstants:
+        """What chooses and feeds the rules."""
+        drive_steps = DRIVE_STEPS if self.head_drive == "square" else 0
+        return SwimmerConstants(self.n_links, LINK_LENGTH, self.control_dt, drive_steps)
 
     def initial_state(self, seeds: Sequence[int]) -> tuple[Array, Array]:
         """Head along +x, joint angles U(-0.1, 0.1) rad from each seed, everything at rest."""
@@ -99,33 +155,6 @@ class Swimmer:
             row[3:] = np.random.default_rng(seed).uniform(-ANGLE_NOISE, ANGLE_NOISE, self.n_links - 1)
         return qpos, np.zeros((len(seeds), self.model.nv))
 
-    def observe(self, bodies: Bodies) -> Array:
-        """dm_control's observation without the target: joint angles (rad), then for each link its velocity
-        in its own frame, x and y (m/s) and rotation (rad/s); then the head oscillator where there is one."""
-        sensors = bodies.sensordata.reshape(len(bodies.qpos), self.n_links, 6)
-        velocities = sensors[:, :, (0, 1, 5)].reshape(len(sensors), -1)
-        seen = [bodies.qpos[:, 3:], velocities]
-        if self.head_drive == "square":
-            step = np.rint(bodies.time / self.control_dt).astype(np.int64)
-            seen.append(np.where(step % DRIVE_STEPS < DRIVE_STEPS // 2, 1.0, -1.0).reshape(-1, 1))
-        return np.concatenate(seen, axis=1)
-
-    def before(self, bodies: Bodies) -> Array:
-        """Nothing: the reward is read from the new state alone."""
-        return np.empty((len(bodies.qpos), 0))
-
-    def reward(self, before: Array, actions: Array, bodies: Bodies) -> tuple[Array, Array]:
-        """Forward velocity of the head (m/s) at the end of the control step; a swimmer never terminates."""
-        return self._forward_velocity(bodies), np.zeros(len(bodies.qpos), dtype=bool)
-
-    def progress(self, bodies: Bodies) -> dict[str, Array]:
-        """`forward_velocity` of the head (m/s), and `x` of the body's centre of mass (m)."""
-        angle = np.cumsum(bodies.qpos[:, 2:], axis=1)
-        # of the links' equal masses, the share behind each joint, and half of the link's own, moves with its angle
-        share = (np.arange(self.n_links, 0, -1) - 0.5) / self.n_links
-        x = bodies.qpos[:, 0] - LINK_LENGTH * (np.sin(angle) * share).sum(axis=1)
-        return {"forward_velocity": self._forward_velocity(bodies), "x": x}
-
     def segments(self, qpos: Array) -> Array:
         """Front and rear end of each link in the x-y plane (m): [..., nq] -> [..., links, 2, 2]."""
         angle = np.cumsum(qpos[..., 2:], axis=-1)
@@ -133,14 +162,6 @@ class Swimmer:
         tip = qpos[..., None, :2] + np.array([0.0, -LINK_LENGTH / 2])
         rear = tip + np.cumsum(along, axis=-2)
         return np.stack((rear - along, rear), axis=-2)
-
-    def squash(self, outputs: Array) -> Array:
-        """tanh, float32."""
-        return tanh_actions(outputs)
-
-    @staticmethod
-    def _forward_velocity(bodies: Bodies) -> Array:
-        return -bodies.sensordata[:, 1]  # the head lies at -y of its own frame; a new array
 
 
 def make_swimmer(

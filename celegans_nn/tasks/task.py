@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from celegans_nn import errors
 from celegans_nn.errors import TaskError
+from celegans_nn.tasks.body import Array
 
 if TYPE_CHECKING:
     import mujoco
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
 
 class Bodies(Protocol):
-    """The state of P bodies, one row each; in practice a `mujoco.batch.Batch`."""
+    """The state of P bodies, one row each, under MuJoCo's own names; in practice a `mujoco.batch.Batch`."""
 
     @property
     def qpos(self) -> Array: ...
@@ -39,7 +38,9 @@ class LocomotionTask(Protocol):
 
     `control_dt` is in seconds and holds `frame_skip` physics steps. `current_sensors` says whether sensors
     are read, so that the simulator computes them at the new state (`mj_step` alone leaves them one physics
-    step behind). The first `settle_steps` of an episode cost as the others do and are not scored.
+    step behind); `contact_forces` whether contact forces are, so that the simulator computes them after the physics
+    steps (`mj_rnePostConstraint`) and keeps `xpos` and `cfrc_ext`; `has_force` whether the task adds forces of its own
+    before every physics step. The first `settle_steps` of an episode cost as the others do and are not scored.
     `failure_reward` is what each step of an episode counts that ended in a failure (a non-finite action or
     state); it lies below what the body can reach by moving badly.
     """
@@ -65,6 +66,10 @@ class LocomotionTask(Protocol):
     @property
     def current_sensors(self) -> bool: ...
     @property
+    def contact_forces(self) -> bool: ...
+    @property
+    def has_force(self) -> bool: ...
+    @property
     def failure_reward(self) -> float: ...
 
     def initial_state(self, seeds: Sequence[int]) -> tuple[Array, Array]:
@@ -81,6 +86,9 @@ class LocomotionTask(Protocol):
 
     def progress(self, bodies: Bodies) -> dict[str, Array]:
         """`forward_velocity` (m/s) and `x` (m) now, each [P]."""
+
+    def force(self, bodies: Bodies) -> Array:
+        """The task's own forces [P, nv] for the next physics step: what belongs into `qfrc_applied`."""
 
     def segments(self, qpos: Array) -> Array:
         """Ends of the body's segments in the plane of motion, m: [..., nq] -> [..., segments, 2 ends, 2]."""
