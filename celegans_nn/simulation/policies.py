@@ -45,7 +45,7 @@ class PolicyStack:
         Raises NetworkError for a name the module does not have, or a shape that does not fit.
         """
         own = dict(self.net.named_parameters()) | dict(self.net.named_buffers())
-        individuals = _individuals(parameters, own)
+        individuals = count_individuals(parameters, own)
         shared = {name: value for name, value in own.items() if name not in parameters}
         constants = [value.detach() for value in (*parameters.values(), *shared.values())]
         names = (tuple(parameters), tuple(shared))
@@ -146,7 +146,7 @@ def _run(
     return vmap(individual)(stacked, variables[0], variables[1:]), after
 
 
-def _individuals(parameters: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> int:
+def count_individuals(parameters: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> int:
     """How many individuals `parameters` holds, once names and shapes are checked."""
     # functional_call ignores a name it does not know, and every individual would silently be the same network
     for name, value in parameters.items():
