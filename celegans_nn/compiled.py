@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import pickle
 import re
 import warnings
 from collections.abc import Callable, Iterator
@@ -66,7 +67,11 @@ class _Cache(FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            super().save_overload(sig, data)
+            try:
+                super().save_overload(sig, data)
+            except (ImportError, AttributeError, EOFError, pickle.UnpicklingError):
+                self.flush()  # the index is cut off, or names a type that has since been removed: it is begun anew
+                super().save_overload(sig, data)
         except OSError as error:
             _warn(f"compiled code cannot be kept in {self.cache_path} ({error.strerror}): {REMEDY}")
 

@@ -92,6 +92,10 @@ def test_code_is_kept_until_a_file_two_imports_away_changes_and_damaged_code_is_
     second.write_bytes(second.read_bytes()[:100])
     assert ask(package)["values"] == [10, 2.5]
     assert ask(package)["hits"] == 2
+    (index,) = (package / "__pycache__").glob("caller.scaled*.nbi")
+    index.write_bytes(index.read_bytes()[:60])
+    assert ask(package) == {"values": [10, 2.5], "hits": 0, "said": []}
+    assert ask(package)["hits"] == 2
 
 
 def test_where_nothing_can_be_written_it_compiles_and_says_so_once(package):
