@@ -14,7 +14,12 @@ __all__ = ["TASKS", "Bodies", "ClassificationTask", "LocomotionTask", "Split", "
 
 TASKS: dict[str, tuple[str, str]] = {
     "swimmer6": ("celegans_nn.tasks.swimmer", "make_swimmer"),
-    "halfcheetah": ("celegans_nn.tasks.halfcheetah", "make_halfcheetah"),
+    "swimmer_v5": ("celegans_nn.tasks.gymnasium_tasks", "make_swimmer_v5"),
+    "halfcheetah": ("celegans_nn.tasks.gymnasium_tasks", "make_halfcheetah"),
+    "hopper": ("celegans_nn.tasks.gymnasium_tasks", "make_hopper"),
+    "walker2d": ("celegans_nn.tasks.gymnasium_tasks", "make_walker2d"),
+    "ant": ("celegans_nn.tasks.gymnasium_tasks", "make_ant"),
+    "worm": ("celegans_nn.tasks.worm", "make_worm"),
     "digits": ("celegans_nn.tasks.classification", "make_digits"),
     "fashion_mnist": ("celegans_nn.tasks.classification", "make_fashion_mnist"),
     "mnist": ("celegans_nn.tasks.classification", "make_mnist"),

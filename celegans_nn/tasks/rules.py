@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from celegans_nn.tasks import halfcheetah, sums, swimmer
+from celegans_nn.tasks import ant, runners, sums, swimmer, walkers, worm_rules
 from celegans_nn.tasks.body import BodyRules
 from celegans_nn.tasks.ruled import RuledTask
 
 RULES: dict[type, BodyRules] = {
     swimmer.SwimmerConstants: swimmer.RULES,
-    halfcheetah.RunnerConstants: halfcheetah.RULES,
+    runners.RunnerConstants: runners.RULES,
+    walkers.WalkerConstants: walkers.RULES,
+    ant.AntConstants: ant.RULES,
+    worm_rules.WormConstants: worm_rules.RULES,
 }
 """The type of a task's `constants` -> its rules."""
 
-HELPERS: tuple[Callable[..., Any], ...] = sums.HELPERS
+HELPERS: tuple[Callable[..., Any], ...] = (*sums.HELPERS, *walkers.HELPERS, *ant.HELPERS, *worm_rules.HELPERS)
 """Plain functions that rules call; compiled code knows them by being told (see `compiled_rules`)."""
 
 METHODS = ("observe", "before", "reward", "progress", "force", "squash")

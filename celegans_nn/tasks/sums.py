@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from celegans_nn.tasks.body import Array
+
+LARGEST_ACTION = np.float32(1.0)
+"""The limit of `squares` of actions, which are within it."""
 
 
 def squares(x: Array, limit: Any) -> Any:
@@ -12,14 +17,12 @@ def squares(x: Array, limit: Any) -> Any:
 
     numpy adds fewer than 8 terms one by one, more in eight sums that run side by side, then the rest.
 
-    >>> import numpy as np
     >>> squares(np.array([1.0, -2.0, 5.0]), 3.0)
     np.float64(14.0)
     """
-    whole = len(x) - len(x) % 8
+    whole, zero = len(x) - len(x) % 8, x.dtype.type(0)
     if whole == 0:
-        return _every(1, x, limit, 0, len(x), limit - limit)
-    zero = limit - limit
+        return _every(1, x, limit, 0, len(x), zero)
     first = _every(8, x, limit, 0, whole, zero) + _every(8, x, limit, 1, whole, zero)
     first += _every(8, x, limit, 2, whole, zero) + _every(8, x, limit, 3, whole, zero)
     second = _every(8, x, limit, 4, whole, zero) + _every(8, x, limit, 5, whole, zero)
