@@ -1,0 +1,112 @@
+"""How a worm moves: the figures by which its gaits are told apart, from the postures of an episode."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from celegans_nn.errors import TaskError
+from celegans_nn.tasks.body import Array
+
+LEAST_BEND = 0.1
+"""Curvature x body length below which a body counts as straight, so that it has no wave."""
+FINEST = 16
+"""Frequencies tried for each that the recording's length tells apart."""
+
+
+class Gait(NamedTuple):
+    """Figures of one episode. Of a body that does not bend to and fro, those of the wave are NaN."""
+
+    forward_speed: float
+    """Body lengths a second, or mm/s of a worm of 1 mm: mean velocity of the centre of mass towards the head."""
+    displacement: float
+    """Body lengths a second: from the first place of the centre of mass to the last, by the straight way."""
+    frequency: float
+    """Hz, at which curvature has most power, all joints together."""
+    wavelength: float
+    """Body lengths, from the mean slope of the phase along the body at that frequency."""
+    towards_tail: float
+    """What of the wave travels: 1 if it runs from head to tail at one amplitude, as in forward movement, 0 if it
+    stands, -1 if it runs from tail to head."""
+    bending: float
+    """Curvature x body length: the peak of a sine with curvature's standard deviation in time, mean of the joints."""
+
+
+class Published(NamedTuple):
+    """A figure to hold a gait against."""
+
+    movement: str
+    figure: str
+    """A field of `Gait`."""
+    value: float
+    source: str
+
+
+PUBLISHED = (
+    Published("swimming", "frequency", 1.76, "Fang-Yen et al. 2010, PNAS 107:20323"),
+    Published("swimming", "wavelength", 1.54, "Fang-Yen et al. 2010"),
+    Published("swimming", "forward_speed", 0.35, "Sznitman et al. 2010, Phys. Fluids 22:121901"),
+    Published("crawling", "frequency", 0.30, "Fang-Yen et al. 2010"),
+    Published("crawling", "wavelength", 0.65, "Fang-Yen et al. 2010"),
+    Published("crawling", "forward_speed", 0.22, "Ramot et al. 2008, PLoS ONE 3:e2208"),
+    Published("crawling", "bending", 9.0, "Fang-Yen et al. 2010"),
+)
+"""Young adults. Only the swimming speed could be read again at a source that is free to read (Sznitman et al.); the
+others are as commonly cited."""
+
+
+def gait(segments: Array, control_dt: float) -> Gait:
+    """The gait of one episode.
+
+    segments: [T, links, 2 ends, 2], body lengths, head first: those of a recording, without what is to be left out at
+        its start. control_dt: s between rows.
+
+    Of all frequencies from one over the recording's length, the one with most power is taken, by a Fourier transform
+    under a Hann window that is padded to a finer grid. With a(s) the complex amplitude of curvature along the body
+    there, a wave exp(i (2 pi f t - q s)) has a' = -i q a, and what of it travels is
+    -sum Im(a* a') / sqrt(sum |a|^2 sum |a'|^2), which is 1 for q > 0.
+    """
+    segments = np.asarray(segments, dtype=float)
+    if segments.ndim != 4 or len(segments) < 4 or segments.shape[1] < 3:
+        raise TaskError(f"segments have shape {list(segments.shape)}; give [4 or more moments, 3 or more links, 2, 2]")
+    forward, net = _speeds(segments, control_dt)
+    swing = curvatures(segments)
+    swing = swing - swing.mean(0)
+    bending = float(np.sqrt(2) * swing.std(0).mean())
+    if bending < LEAST_BEND:
+        return Gait(forward, net, np.nan, np.nan, np.nan, bending)
+    frequency, amplitude = _strongest(swing, control_dt)
+    slope = np.angle((amplitude[1:] * amplitude[:-1].conj()).sum()) * segments.shape[1]
+    middle, change = (amplitude[1:] + amplitude[:-1]) / 2, np.diff(amplitude)
+    norm = np.sqrt((np.abs(middle) ** 2).sum() * (np.abs(change) ** 2).sum())
+    travels = -(middle.conj() * change).imag.sum() / norm
+    return Gait(forward, net, frequency, float(2 * np.pi / abs(slope)), float(travels), bending)
+
+
+def curvatures(segments: Array) -> Array:
+    """Curvature x body length at each joint, positive where the body bends towards the left of the head's direction
+    (dorsal in `worm`): [T, links, 2, 2] -> [T, links - 1]."""
+    along = segments[:, :, 0] - segments[:, :, 1]
+    turn = np.diff(np.arctan2(along[..., 1], along[..., 0]), axis=1)
+    return -((turn + np.pi) % (2 * np.pi) - np.pi) * segments.shape[1]
+
+
+def _speeds(segments: Array, control_dt: float) -> tuple[float, float]:
+    """(mean velocity of the centre of mass towards the head, speed by the straight way)."""
+    centre = segments.mean((1, 2))
+    to_head = segments[:, 0, 0] - segments[:, -1, 1]
+    to_head = (to_head[1:] + to_head[:-1]) / 2
+    to_head /= np.maximum(np.linalg.norm(to_head, axis=1, keepdims=True), 1e-9)
+    forward = (np.diff(centre, axis=0) * to_head).sum(1).mean() / control_dt
+    return float(forward), float(np.linalg.norm(centre[-1] - centre[0]) / control_dt / (len(centre) - 1))
+
+
+def _strongest(swing: Array, control_dt: float) -> tuple[float, Array]:
+    """(frequency with most power, complex amplitude of every joint there [joints])."""
+    steps = len(swing)
+    spectrum = np.fft.rfft(swing * np.hanning(steps)[:, None], FINEST * steps, axis=0)
+    power = (np.abs(spectrum) ** 2).sum(1)
+    power[:FINEST] = 0.0
+    best = int(power.argmax())
+    return best / (FINEST * steps * control_dt), spectrum[best]
