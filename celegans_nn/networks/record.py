@@ -14,7 +14,7 @@ from torch import Tensor
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError, one_line
-from celegans_nn.networks.network import Network, cells_of
+from celegans_nn.networks.network import Network, cells_of, through
 from celegans_nn.networks.synapses import gap_current
 from celegans_nn.neurons import SynapticInput
 
@@ -30,8 +30,9 @@ QUANTITIES = ("voltage", "output", "drive", "excitatory", "inhibitory", "gap")
 class Activity:
     """What the recorded cells did, tick by tick: arrays [ticks, batch, cells], float32; row t is tick t + 1.
 
-    A current is in the unit that the neuron model's rule takes: for conductance-based models fA at the voltage with
-    which the tick begins, for all others what is added up as the rule's `current`.
+    A current is in the unit that the neuron model's rule takes: for conductance-based models fA at the cells' mean
+    voltages over the tick, so that gap junctions give what they moved in it, for all others what is added up as the
+    rule's `current`.
     """
 
     worm: Connectome
@@ -154,7 +155,8 @@ def record(net: Network, x: Tensor, cells: Sequence[str] | None = None, state: A
                 state = net.tick(drive, state, effective)
                 total = total + cells_of(state).output
                 after = cells_of(state)._asdict()
-                after.setdefault("voltage", after["potential"])
+                if "voltage" not in after:
+                    after["voltage"] = after["potential"]
                 for name, array in kept.items():
                     value = received[name] if name in received else after[name].index_select(1, parts.chosen)
                     array[tick] = value.cpu().numpy()
@@ -174,7 +176,9 @@ class _Parts:
     def __init__(self, net: Network, effective: dict[str, Any], chosen: list[int]):
         self.net, self.effective = net, effective
         self.chosen = torch.tensor(chosen, device=net.chemical.log_weight.device)
-        if not net.model.conductance:
+        if net.model.lead is not None:
+            self.lead = net.model.lead(effective["rule"], effective.get("gap"))
+        else:
             into = effective["chemical"].index_select(1, self.chosen)
             self.excitatory, self.inhibitory = into.clamp(min=0), into.clamp(max=0)
 
@@ -182,9 +186,13 @@ class _Parts:
         net, cells = self.net, cells_of(state)
         sent, gap = (cells.output if net.delay == 1 else state.sent[0]), self.effective.get("gap")
         if net.model.conductance:
-            given: SynapticInput = net._input(drive, sent, cells.potential, self.effective)
-            assert net.model.currents is not None
-            found = net.model.currents(self.effective["rule"], cells, given)
+            given: SynapticInput = net._input(drive, sent, cells, self.effective)
+            assert net.model.push is not None and net.model.currents is not None
+            rule = self.effective["rule"]
+            mean = cells.voltage + through(self.lead, net.model.push(rule, cells, given))
+            if gap is not None:
+                given = given._replace(gap=gap_current(mean, gap))
+            found = net.model.currents(rule, mean, given)
             excitatory, inhibitory, inward = (current.index_select(1, self.chosen) for current in found)
         else:
             excitatory, inhibitory = sent @ self.excitatory, sent @ self.inhibitory

@@ -26,9 +26,7 @@ class SynapticInput(NamedTuple):
     """Sum of the conductances of its excitatory synapses, each times the transmission of its presynaptic cell."""
     inhibitory: Any
     gap: Any
-    """Sum of the conductances of its gap junctions."""
-    gap_inward: Any
-    """The same, each times its partner's potential."""
+    """Sum of the conductances of its gap junctions, each times its partner's voltage above its own."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,10 @@ class NeuronModel:
     gradients) and compiles for a population evaluator unchanged. It holds no numeric literal: every number is a
     field of the parameters. The state is a NamedTuple whose field `output` is what chemical synapses transmit
     and whose field `potential` is what gap junctions equalise.
+
+    A conductance-based model has a second such rule, `push`, since its cells move one another within a tick: `push`
+    gives the current into every cell from its `SynapticInput`, `spread` makes of all of them together what each
+    voltage moves by, and `step` takes that in the place of a current. Its gap junctions equalise `voltage`.
     """
 
     name: str
@@ -67,20 +69,30 @@ class NeuronModel:
     """Other sets of constants by name; `constants` is the one that is used when none is named."""
     initial_log_conductance: float = -3.0
     """ln of every gap junction's conductance at the start."""
-    conductance: bool = False
-    """Whether synapses act through conductances and reversal potentials: `step` is then given a `SynapticInput`."""
     spiking: bool = False
     """Whether `output` is 0 or 1, an event, rather than a graded activity."""
     settle: Callable[[Any, Any, Any, Any], Any] | None = None
     """For a model whose parameters depend on the wiring: (parameters, excitatory [N, N], inhibitory [N, N], gap
     [N, N] or None; rows presynaptic) -> parameters."""
 
+    push: Callable[[Any, Any, SynapticInput], Any] | None = None
+    """For a conductance-based model: (parameters, state, what reaches the cell) -> the current into the cell."""
+    spread: Callable[[Any, Any], Any] | None = None
+    """(settled parameters, gap [N, N] or None) -> the matrix [N, N], or where the cells are apart its diagonal [N],
+    that takes the `push` of all cells to what their voltages move by in the tick."""
+    lead: Callable[[Any, Any], Any] | None = None
+    """The same, to the difference between the mean voltages over the tick and those at its start."""
     currents: Callable[[Any, Any, SynapticInput], tuple[Any, Any, Any]] | None = None
-    """For a conductance-based model, so that it can be recorded: (parameters, state, what reaches the cell) -> the
-    currents of its excitatory synapses, its inhibitory ones and its gap junctions at the state's voltage."""
+    """So that it can be recorded: (parameters, voltage, what reaches the cell at this voltage) -> the currents of its
+    excitatory synapses, its inhibitory ones and its gap junctions."""
 
     dt_ms: float = 1.0
     """The step of a tick if none is given, ms; the model's file says how large its error is."""
+
+    @property
+    def conductance(self) -> bool:
+        """Whether synapses act through conductances and reversal potentials."""
+        return self.push is not None
 
     def values(self, preset: str | None = None) -> Mapping[str, Constant]:
         """The constants of a preset; KeyError for one that there is not."""

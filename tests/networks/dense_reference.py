@@ -117,16 +117,23 @@ class Graded(Cells):
         a = torch.diag(c["leak_ps"] + synaptic + 100 * self.g.sum(1)) - 100 * self.g
         b = c["leak_ps"] * -35.0 + 100 * rest * self.inhibitory.sum(0) * c["inhibitory_mv"]  # excitation is to 0 mV
         self.threshold = torch.linalg.inv(a) @ b
-        self.v = self.u = self.v + self.threshold
-        self.z = self.z + rest
+        self.v, self.z = self.v + self.threshold, self.z + rest
+        # V(dt) - V(0) for a current that is held: the solution of C dv/dt = current - a v, current' = 0
+        n, per_pf = len(self.weight), self.dt / 1000 / c["capacitance_pf"]
+        both = torch.cat([torch.cat([-a, torch.eye(n, dtype=a.dtype)], 1), torch.zeros(n, 2 * n, dtype=a.dtype)])
+        self.move = torch.linalg.matrix_exp(both * per_pf)[:n, n:]
+        self.rest = c["leak_ps"] + synaptic
 
     def tick(self, drive):
         c, seconds = self.c, self.dt / 1000
-        total = c["leak_ps"] + 100 * (self.z @ (self.excitatory + self.inhibitory) + self.g.sum(1))
-        pull = c["leak_ps"] * -35.0 + 100 * (self.z @ self.inhibitory * c["inhibitory_mv"] + self.u @ self.g) + drive
-        target, tau = pull / total, c["capacitance_pf"] / total
-        self.v = target + (self.v - target) * torch.exp(-seconds / tau)
-        self.u = target + (self.v - target) * torch.exp(-seconds / 2 / tau)
+        to_zero, to_inhibition = 100 * self.z @ self.excitatory, 100 * self.z @ self.inhibitory
+        membrane = c["leak_ps"] + to_zero + to_inhibition
+        current = c["leak_ps"] * (-35.0 - self.v) - to_zero * self.v + to_inhibition * (c["inhibitory_mv"] - self.v)
+        self.u = self.v
+        current = current + 100 * self.gaps() + drive
+        alone = membrane + 100 * self.g.sum(1)
+        half = current / alone * (1 - torch.exp(-alone * seconds / 2 / c["capacitance_pf"]))
+        self.v = self.v + (current - (membrane - self.rest) * half) @ self.move.T
         opening = c["rise_per_s"] / (1 + torch.exp(-c["steepness"] * (self.v - self.threshold)))
         rate = opening + c["fall_per_s"]
         self.z = opening / rate + (self.z - opening / rate) * torch.exp(-seconds * rate)

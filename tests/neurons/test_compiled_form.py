@@ -8,6 +8,7 @@ import pytest
 import torch
 from numba.extending import overload
 
+from celegans_nn.networks.synapses import gap_current
 from celegans_nn.neurons import MODELS, SynapticInput, ops
 
 
@@ -63,30 +64,38 @@ def test_compiled_rule_agrees_with_torch_at_each_of_200_ticks(name, preset):
     rule = type(rule)(*(v if isinstance(v, int) else torch.as_tensor(v, dtype=torch.float32) for v in rule))
     if model.settle is not None:
         rule = model.settle(rule, excitatory, inhibitory, gap)
-    compiled = numba.njit(model.step)
+        spread = model.spread(rule, gap)
+    compiled, compiled_push = numba.njit(model.step), numba.njit(model.push) if model.conductance else None
+
+    def of_rule(i):
+        return type(rule)(*(v if isinstance(v, int) else of_cell(v, i) for v in rule))
 
     def compiled_step(i, before, given):
         """One cell's tick, in float32 scalars throughout."""
-        own = type(rule)(*(v if isinstance(v, int) else of_cell(v, i) for v in rule))
-        return compiled(own, model.state(*before), given)
+        return compiled(of_rule(i), model.state(*before), given)
 
     state = model.initial(rule, torch.zeros(cells))
     moved = changes = 0.0
     for t in range(ticks):
         sent = state.output
+        before = [[of_cell(field, i) for field in state] for i in range(cells)]
         if model.conductance:
-            given = SynapticInput(drive[t], sent @ excitatory, sent @ inhibitory, gap.sum(0), state.potential @ gap)
-            given_to = [SynapticInput(*(of_cell(v, i) for v in given)) for i in range(cells)]
+            reached = SynapticInput(drive[t], sent @ excitatory, sent @ inhibitory, gap_current(state.voltage, gap))
+            push = model.push(rule, state, reached)
+            each = [SynapticInput(*(of_cell(v, i) for v in reached)) for i in range(cells)]
+            pushes = [compiled_push(of_rule(i), model.state(*before[i]), each[i]) for i in range(cells)]
+            assert all(isinstance(p, float) for p in pushes)
+            np.testing.assert_allclose(pushes, push.numpy(), rtol=1e-5, atol=1e-5 * push.abs().max())
+            given = push @ spread
         else:
             given = drive[t] + sent @ weights
-            given_to = [of_cell(given, i) for i in range(cells)]
-        before = [[of_cell(field, i) for field in state] for i in range(cells)]
+        given_to = [of_cell(given, i) for i in range(cells)]
         state = model.step(rule, state, given)
         after = [compiled_step(i, before[i], given_to[i]) for i in range(cells)]
         ours = np.array([[field[i].item() for field in state] for i in range(cells)])
         error = np.abs(ours - np.array(after, dtype=np.float64)).max(0)
         assert (error <= 1e-6 * np.abs(ours).max(0) + 1e-7).all(), (t, model.state._fields, error)
-        moved += np.abs(ours[:, -1] - [b[-1] for b in before]).sum()
+        moved += np.abs(ours - before).max(1).sum()
         changes += float((state.output - sent).abs().sum())
     assert moved > ticks / 10  # the network was doing something
     assert changes > (ticks if model.spiking else 0.1)
@@ -101,6 +110,7 @@ def test_rules_hold_no_numeric_literal():
     import inspect
 
     for model in MODELS.values():
-        tree = ast.parse(inspect.getsource(model.step))
-        numbers = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, (int, float))]
-        assert numbers == [], f"{model.name}: {numbers} would be float64 in a compiled float32 rule"
+        for rule in (model.step, model.push) if model.conductance else (model.step,):
+            nodes = ast.walk(ast.parse(inspect.getsource(rule)))
+            numbers = [n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, (int, float))]
+            assert numbers == [], f"{model.name}: {numbers} would be float64 in a compiled float32 rule"
