@@ -52,7 +52,8 @@ class ChemicalSynapses(nn.Module):
         members = np.bincount(group, minlength=2 if share == "sign" else 0)
         mean = np.bincount(group, start, len(members)) / np.maximum(members, 1)
         self.register_buffer("group", torch.from_numpy(group), persistent=False)
-        self.register_buffer("log_scale", torch.from_numpy((start - mean[group]).astype(np.float32)), persistent=False)
+        scale = torch.from_numpy((start - mean[group]).astype(np.float32))
+        self.register_buffer("log_scale", scale, persistent=share != "edge")  # there it is zero
         self.log_weight = nn.Parameter(torch.from_numpy(mean.astype(np.float32)))
         if free.any():
             self.free_weight = nn.Parameter(torch.from_numpy(np.exp(log_weights[free]).astype(np.float32)))
@@ -74,7 +75,7 @@ class ChemicalSynapses(nn.Module):
         twin = copy.deepcopy(self)
         twin.share, twin.group = "edge", torch.arange(len(self.flat), device=self.group.device)
         twin.log_weight = nn.Parameter((self.log_weight.detach()[self.group] + self.log_scale).clone())
-        twin.log_scale = torch.zeros_like(self.log_scale)
+        twin.register_buffer("log_scale", torch.zeros_like(self.log_scale), persistent=False)
         return twin
 
     def rescale(self, factor: float) -> None:

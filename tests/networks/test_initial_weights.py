@@ -146,3 +146,14 @@ def test_a_sparse_mlp_starts_as_the_network_that_it_is_like(worm):
 def test_an_unknown_choice_of_weights_is_named(worm):
     with pytest.raises(NetworkError, match="unknown weights 'synapses'"):
         network(worm, weights="synapses")
+
+
+@pytest.mark.parametrize("share", ["edge", "sign", "class"])
+def test_a_state_dict_alone_carries_the_weights_to_a_network_that_started_from_others(worm, share):
+    net, other = (network(worm, share=share, weights=w, seed=s) for w, s in (("rank", 3), ("synapse_count", 4)))
+    assert not torch.equal(other.chemical.matrix(), net.chemical.matrix())
+    other.load_state_dict(net.state_dict())
+    assert torch.equal(other.chemical.matrix(), net.chemical.matrix())
+    one_an_edge = network(worm, share="edge", seed=5)
+    one_an_edge.load_state_dict(net.unshared().state_dict())
+    torch.testing.assert_close(one_an_edge.chemical.matrix(), net.chemical.matrix())
