@@ -1,7 +1,9 @@
 """Wiring x neuron model x interface -> torch module, and the baselines without the wiring."""
 
+from celegans_nn.networks.ablation import ablated
 from celegans_nn.networks.baselines import BASELINES, baseline, count_parameters
 from celegans_nn.networks.build import build, check_gap_step, ticks_to_reach
+from celegans_nn.networks.direct import direct_interface
 from celegans_nn.networks.export import describe_step, export_onnx, export_step
 from celegans_nn.networks.interface import Interface, default_interface
 from celegans_nn.networks.network import Network
@@ -12,12 +14,14 @@ __all__ = [
     "BASELINES",
     "Interface",
     "Network",
+    "ablated",
     "baseline",
     "build",
     "check_gap_step",
     "count_parameters",
     "default_interface",
     "describe_step",
+    "direct_interface",
     "export_onnx",
     "export_step",
     "load_network",
