@@ -26,7 +26,7 @@ def test_b_type_cells_of_cook2019_feel_the_row_of_the_muscles_that_they_move():
     assert len(felt) == 18
     assert felt["DB1"] == ("proprioception_08", 2.0)  # muscles of rows 6 to 9
     assert felt["VB11"] == ("proprioception_21", -2.0)  # 21 to 23, most of it in 21
-    assert felt["DB7"] == ("proprioception_22", 2.0)  # 19 to 24
+    assert felt["DB5"] == ("proprioception_17", 2.0)  # 14 to 19
     assert all((gain > 0) == (cell[0] == "D") for cell, (_, gain) in felt.items())
     assert len(outward) == 73 and all(cell == muscle and gain == 1.0 for (cell, muscle), gain in outward.items())
 
