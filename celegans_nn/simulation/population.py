@@ -1,21 +1,21 @@
 """The closed loop of a population: P networks, each with its own MuJoCo body, stepped together.
 
-Physics runs in `mujoco.batch.Batch` (bit-identical to one MjData a body, at any number of threads), the
-networks as one batched torch call a control step. Works for any torch module; see `stack_policies`.
+Physics runs in MuJoCo's batches (bit-identical to one MjData a body, at any number of threads), the networks as one
+batched torch call a control step. Works for any torch module; see `stack_policies`. What can be compiled runs faster
+in `Evaluator`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import mujoco
 import numpy as np
 import torch
-from mujoco.batch import Batch, SimulationError
 
 from celegans_nn.errors import TaskError
+from celegans_nn.simulation.episodes import Episodes, Normalisation, normalised
+from celegans_nn.simulation.physics import NO_STAGE, VELOCITY_STAGE, Bodies
 from celegans_nn.simulation.policies import Policy, PolicyStack, stack_policies
 from celegans_nn.tasks.task import Array, LocomotionTask, whole_number
 
@@ -30,30 +30,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Episodes:
-    """One episode of each of P individuals.
-
-    returns: [P] float64, rewards summed from the end of settling until the episode ended. A failed episode returns
-        `task.failure_reward` times the episode's full length, whatever it had earned.
-    steps: [P] int64, control steps simulated (what they cost), the failing one included.
-    failed: [P] bool, episodes that ended in a non-finite action or state, or an error of the simulator.
-    metrics: name -> [P] float64; `forward_speed` is the mean forward velocity (m/s) and `displacement_x` how far
-        the body came along x (m), both over the scored steps lived; NaN where the episode failed.
-    """
-
-    returns: Array
-    steps: Array
-    failed: Array
-    metrics: dict[str, Array]
-
-
 class ControlStep(NamedTuple):
     """What one control step of the population did. Rows of individuals that are not `running` mean nothing.
 
+    observations: [P, n_obs] float64, before they are normalised. outputs, actions: [P, n_act] float32.
     running: [P] bool, whose episode this step belongs to. failed: [P] bool, who failed in this step.
     """
 
+    observations: Array
     outputs: Array
     actions: Array
     rewards: Array
@@ -72,21 +56,32 @@ class PopulationSimulator:
             raise TaskError(f"task {getattr(task, 'name', task)!r} has no body to simulate; give a locomotion task")
         self.task = task
         self.n = whole_number(task.name, "individuals", n, 1, 10**7)
-        # persistent: sensors made current at the end of a step are the start of the next one, at no cost
-        self.bodies = Batch(task.model, self.n, whole_number(task.name, "threads", threads, 1, 1024), True)
+        threads = whole_number(task.name, "threads", threads, 1, 1024)
+        own = getattr(task, "make_bodies", None)  # which begin and step as the task wants (`tasks.environment`)
+        self.bodies: Any = own(self.n) if own else Bodies(task.model, self.n, threads)
+        self._own = own is not None
         self._unfit = np.zeros(self.n, dtype=bool)
-        self._stage = int(mujoco.mjtStage.mjSTAGE_VEL if task.current_sensors else mujoco.mjtStage.mjSTAGE_NONE)
+        self._stage = VELOCITY_STAGE if task.current_sensors else NO_STAGE
 
-    def evaluate(self, policy: Policy, seeds: Sequence[int], episode_steps: int | None = None) -> Episodes:
-        """One episode of each individual, individual p starting from `seeds[p]`."""
+    def evaluate(
+        self,
+        policy: Policy,
+        seeds: Sequence[int],
+        episode_steps: int | None = None,
+        normalise: Normalisation | None = None,
+    ) -> Episodes:
+        """One episode of each individual, individual p starting from `seeds[p]`; `normalise` as in `Evaluator`."""
         task, length = self.task, self._length(episode_steps)
         returns, speed = np.zeros(self.n), np.zeros(self.n)
+        seen_sum, seen_square = np.zeros((2, self.n, len(task.observations)))
         steps, failed = np.zeros(self.n, dtype=np.int64), np.zeros(self.n, dtype=bool)
         self.reset(seeds)
         start = end = task.progress(self.bodies)["x"]
         scored = np.zeros(self.n, dtype=np.int64)
-        for t, step in enumerate(self.control_steps(policy, length)):
+        for t, step in enumerate(self.control_steps(policy, length, normalise)):
             now = task.progress(self.bodies)
+            seen = np.where(step.running[:, None], step.observations, 0.0)
+            seen_sum, seen_square = seen_sum + seen, seen_square + seen * seen
             steps += step.running
             failed |= step.failed
             end = np.where(step.running, now["x"], end)
@@ -100,24 +95,26 @@ class PopulationSimulator:
         metrics = {"forward_speed": speed / np.maximum(scored, 1), "displacement_x": end - start}
         for values in metrics.values():
             values[failed] = np.nan
-        return Episodes(returns, steps, failed, metrics)
+        for values in (seen_sum, seen_square):
+            values[failed] = 0.0
+        return Episodes(returns, steps, failed, metrics, np.where(failed, 0, steps), seen_sum, seen_square)
 
     def reset(self, seeds: Sequence[int]) -> None:
         """Put every body at the start of its episode, all derived quantities computed (`mj_forward`)."""
         if len(seeds) != self.n:
             raise TaskError(f"{len(seeds)} seeds for {self.n} individuals; give one seed each")
-        qpos, qvel = self.task.initial_state(seeds)
-        self.bodies.reset(stage=int(mujoco.mjtStage.mjSTAGE_NONE))
-        self.bodies.qpos[:], self.bodies.qvel[:] = qpos, qvel
-        if self.task.current_sensors:
-            self.bodies.bind("sensordata")
-        self._unfit = np.zeros(self.n, dtype=bool)
-        try:
+        if self._own:
+            self.bodies.begin(seeds)
+        else:
+            qpos, qvel = self.task.initial_state(seeds)
+            self.bodies.reset()
+            self.bodies.qpos[:], self.bodies.qvel[:] = qpos, qvel
             self.bodies.forward()
-        except SimulationError as error:
-            self._unfit[error.ids] = True
+        self._unfit = self.bodies.status != 0
 
-    def control_steps(self, policy: Policy, length: int) -> Iterator[ControlStep]:
+    def control_steps(
+        self, policy: Policy, length: int, normalise: Normalisation | None = None
+    ) -> Iterator[ControlStep]:
         """Run the loop from the present state, yielding after each control step; the caller reads `bodies`.
 
         Ends after `length` steps, or when nobody is left running.
@@ -128,7 +125,8 @@ class PopulationSimulator:
             if not running.any():
                 return
             with torch.inference_mode():
-                y, state = policy(self._observed(), state)
+                observations = task.observe(bodies)
+                y, state = policy(torch.from_numpy(normalised(observations, normalise)), state)
                 outputs = y.numpy()
             if outputs.shape != (self.n, len(task.actions)):
                 raise TaskError(
@@ -143,25 +141,25 @@ class PopulationSimulator:
             broken = self._step(moving)
             rewards, terminated = task.reward(before, actions, bodies)
             failed = running & (~usable | broken | ~np.isfinite(rewards))
-            yield ControlStep(outputs, actions, rewards, running, failed)
+            yield ControlStep(observations, outputs, actions, rewards, running, failed)
             running = running & ~failed & ~terminated
-
-    def _observed(self) -> torch.Tensor:
-        with np.errstate(over="ignore"):  # a body about to fail may be too fast for float32
-            return torch.from_numpy(self.task.observe(self.bodies).astype(np.float32))
 
     def _step(self, moving: Array) -> Array:
         """Advance the bodies in `moving` by one control step; [P] bool, whose physics broke down."""
-        broken = np.zeros(self.n, dtype=bool)
+        task, bodies, broken = self.task, self.bodies, np.zeros(self.n, dtype=bool)
         ids = None if moving.all() else np.flatnonzero(moving)
-        try:
-            if ids is None or len(ids):
-                self.bodies.step(ids, nstep=self.task.frame_skip, stage=self._stage)
-        except SimulationError as error:  # these kept their state, the others ran to completion
-            broken[error.ids] = True
+        if ids is None or len(ids):
+            # an error leaves a body as it was, and the others run to completion
+            for left in range(task.frame_skip, 0, -1) if task.has_force else (1,):
+                if task.has_force:
+                    bodies.qfrc_applied[:] = task.force(bodies)
+                bodies.step(ids, 1 if task.has_force else task.frame_skip, self._stage if left == 1 else NO_STAGE)
+                broken |= moving & (bodies.status != 0)
+            if task.contact_forces:
+                bodies.compute_contact_forces(ids)
         # MuJoCo answers a non-finite state by resetting it, and a lack of memory by leaving out constraints: what it
         # counts as a warning is an episode that means nothing from there on
-        return broken | self.bodies.warning[:, :, 1].any(axis=1)
+        return broken | bodies.warning[:, :, 1].any(axis=1)
 
     def _length(self, episode_steps: int | None) -> int:
         if episode_steps is None:

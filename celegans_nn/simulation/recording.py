@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from celegans_nn.networks.network import cells_of
+from celegans_nn.simulation.episodes import Normalisation
 from celegans_nn.simulation.policies import Policy
 from celegans_nn.simulation.population import PopulationSimulator
 from celegans_nn.tasks.task import Array, LocomotionTask
@@ -17,9 +21,10 @@ class Recording:
 
     control_dt: s between rows. qpos: [T + 1, nq] float64, MuJoCo's generalised positions.
     segments: [T + 1, segments, 2 ends, 2] float64, m: the body in its plane of motion, enough to draw it
-        without OpenGL. observations: [T, n_obs] float64, what the network saw before each step.
-    outputs: [T, n_act] float32, what it answered, unbounded. actions: [T, n_act] float32, in [-1, 1].
+        without OpenGL. observations: [T, n_obs] float64, of before each step and before they were normalised.
+    outputs: [T, n_act] float32, what the network answered, unbounded. actions: [T, n_act] float32, in [-1, 1].
     rewards: [T] float64. failed: whether the episode ended in a non-finite action or state.
+    cells: [T, N] float32, the cells' outputs in the last tick of each step; N is 0 where the network has no cells.
     """
 
     control_dt: float
@@ -30,30 +35,41 @@ class Recording:
     actions: Array
     rewards: Array
     failed: bool
+    cells: Array
 
 
-def record_episode(policy: Policy, task: LocomotionTask, seed: int, episode_steps: int | None = None) -> Recording:
+def record_episode(
+    policy: Policy,
+    task: LocomotionTask,
+    seed: int,
+    episode_steps: int | None = None,
+    normalise: Normalisation | None = None,
+) -> Recording:
     """Run one episode from `seed`; the policy (or a network itself) is called with one row, `[1, n_obs]`."""
     simulator = PopulationSimulator(task, 1)
     length = task.episode_steps if episode_steps is None else episode_steps
+    cells: list[Array] = []
+
+    def watched(x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        y, after = policy(x, state)
+        output = getattr(cells_of(after), "output", None)
+        cells.append(np.zeros(0, np.float32) if output is None else output.numpy().reshape(-1).copy())
+        return y, after
+
     simulator.reset([seed])
-    qpos, observations = [simulator.bodies.qpos[0].copy()], [task.observe(simulator.bodies)[0]]
-    outputs, actions, rewards, failed = [], [], [], False
-    for step in simulator.control_steps(policy, length):
+    steps, qpos = [], [simulator.bodies.qpos[0].copy()]
+    for step in simulator.control_steps(watched, length, normalise):
+        steps.append(step)
         qpos.append(simulator.bodies.qpos[0].copy())
-        observations.append(task.observe(simulator.bodies)[0])
-        outputs.append(step.outputs[0])
-        actions.append(step.actions[0])
-        rewards.append(step.rewards[0])
-        failed = failed or bool(step.failed[0])
     positions = np.stack(qpos)
     return Recording(
         control_dt=task.control_dt,
         qpos=positions,
         segments=task.segments(positions),
-        observations=np.stack(observations[:-1]),
-        outputs=np.stack(outputs),
-        actions=np.stack(actions),
-        rewards=np.array(rewards),
-        failed=failed,
+        observations=np.stack([step.observations[0] for step in steps]),
+        outputs=np.stack([step.outputs[0] for step in steps]),
+        actions=np.stack([step.actions[0] for step in steps]),
+        rewards=np.array([step.rewards[0] for step in steps]),
+        failed=any(bool(step.failed[0]) for step in steps),
+        cells=np.stack(cells),
     )
