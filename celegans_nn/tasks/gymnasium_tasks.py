@@ -18,6 +18,7 @@ import numpy as np
 from celegans_nn.errors import TaskError
 from celegans_nn.tasks.ant import AntConstants
 from celegans_nn.tasks.body import Array
+from celegans_nn.tasks.capsules import FROM_ABOVE, FROM_THE_SIDE, capsule_ends
 from celegans_nn.tasks.ruled import RuledTask
 from celegans_nn.tasks.runners import RunnerConstants
 from celegans_nn.tasks.task import whole_number
@@ -25,8 +26,6 @@ from celegans_nn.tasks.walkers import WalkerConstants
 
 EPISODE_STEPS = 1000
 """control steps: gymnasium's time limit for all five."""
-FROM_THE_SIDE, FROM_ABOVE = (0, 2), (0, 1)
-"""Axes of the plane that a body is drawn in."""
 
 
 class Environment(NamedTuple):
@@ -110,17 +109,7 @@ class GymnasiumTask(RuledTask):
     def segments(self, qpos: Array) -> Array:
         """Both ends of each capsule of the body in its plane (m): x-z, and x-y for the swimmer and the ant.
         [..., nq] -> [..., capsules, 2, 2]."""
-        data, model, plane = mujoco.MjData(self.model), self.model, np.array(self.environment.plane)
-        capsules = np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE)
-        half = model.geom_size[capsules, 1, None]
-        drawn = []
-        for row in np.reshape(qpos, (-1, model.nq)):
-            data.qpos[:] = row
-            mujoco.mj_kinematics(model, data)
-            centre = data.geom_xpos[capsules][:, plane]
-            along = half * data.geom_xmat[capsules][:, 3 * plane + 2]  # the z axis of each geom
-            drawn.append(np.stack((centre - along, centre + along), axis=1))
-        return np.stack(drawn).reshape(*np.shape(qpos)[:-1], len(capsules), 2, 2)
+        return capsule_ends(self.model, qpos, self.environment.plane)
 
 
 def make_swimmer_v5(episode_steps: int = EPISODE_STEPS) -> GymnasiumTask:
