@@ -77,7 +77,7 @@ def build(
         for the edges of each sign from each cell class to each.
     ticks, dt_ms
         Network steps a control step, and the milliseconds that one stands for in models with units (the model's own
-        step if not given: 1 ms, for graded 0.5 ms). "rate" and "graded" integrate their current over dt_ms. "lif",
+        step if not given: 1 ms, for graded 4 ms). "rate" and "graded" integrate their current over dt_ms. "lif",
         "alif" and "izhikevich" add their whole drive and gap current at every tick, whatever dt_ms: it sets how fast
         they decay (izhikevich: how far the membrane runs), not how hard they are driven, so halving it at the same
         time doubles the input. To "relu" it means nothing.
