@@ -35,6 +35,10 @@ class SpecError(CelegansError):
     """A study specification with a wrong key or value."""
 
 
+class StatisticsError(CelegansError):
+    """Numbers from which the statistic that was asked for would mislead."""
+
+
 def whole_number(what: str, value: object, low: int, high: int, error: type[CelegansError] = CelegansError) -> int:
     """`value` if it is a whole number in [low, high], else an `error` that names `what`.
 
