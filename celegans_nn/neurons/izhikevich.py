@@ -12,7 +12,9 @@ Two presets say what a tick of dt ms is. Neither lets the effect of a presynapti
 `s22`: one Euler step of 0.2 ms for a tick of 1 ms, I = 20 for one unit of input. Schmidgall et al. 2022 give a "voltage
     constant scalar 0.2" and a "current scalar 20", which are read so [both inferred]. A spike of weight w moves its
     target by 20 * 0.2 w = 4 w mV, the membrane runs five times slower than the network's clock, and a volley that
-    carries v below -125 mV makes the next Euler step overshoot upwards.
+    carries v below -125 mV makes the next Euler step overshoot upwards. Below -187.5 mV the step's derivative by v,
+    1 + 0.2 (0.08 v + 5), is less than -1, and gradients through the ticks of an image explode where volleys are strong:
+    `spectral_radius=1.0` starts with weaker ones, for backpropagation through time.
 
 At an Euler step of 1 ms with these weights and I = 20 w, one inhibitory spike would make its target fire two steps
 later, since the parabola is read at a voltage that no membrane passes through.

@@ -136,3 +136,14 @@ def test_a_spike_resets_the_voltage_and_gap_junctions_still_see_the_peak():
     after = izhikevich.step(p, settled(p), torch.tensor([1e3], dtype=torch.float64))
     assert (after.output.item(), after.potential.item()) == (1, 30)
     assert after.voltage.item() == pytest.approx(-58)
+
+
+def test_below_minus_187_mv_an_euler_step_of_the_preset_of_schmidgall_and_others_enlarges_differences():
+    p, at = rule("s22"), torch.tensor([-240.0, -188.0, -187.0, -126.0, -124.0], dtype=torch.float64)
+    zero = torch.zeros_like(at)
+    v = at.clone().requires_grad_()
+    after = izhikevich.step(p, izhikevich.IzhikevichState(v, zero, zero, v), zero)
+    (slope,) = torch.autograd.grad(after.voltage.sum(), v)
+    np.testing.assert_allclose(slope, 1 + 0.2 * (0.08 * at + 5), rtol=1e-6)
+    assert (slope < -1).tolist() == [True, True, False, False, False]
+    assert (slope < 0).tolist() == [True, True, True, True, False]
