@@ -22,20 +22,20 @@ from celegans_nn.tasks.task import whole_number
 from celegans_nn.tasks.worm_body import (
     FULL_BEND,
     N_LINKS,
-    PHYSICS_DT,
     ROWS,
     Medium,
     full_torque,
     medium_named,
     muscle_names,
+    physics_dt,
     segments,
     undulation_hz,
     worm_mjcf,
 )
 from celegans_nn.tasks.worm_rules import WormConstants
 
-FRAME_SKIP = 20
-"""Physics steps a control step of 0.02 s: a fifth of the muscles' lag."""
+CONTROL_DT = 0.02
+"""s, a control step: a fifth of the muscles' lag."""
 EPISODE_STEPS = 500
 """Control steps: 10 s, eighteen undulations of swimming or three of crawling."""
 ANGLE_NOISE = 0.05
@@ -79,12 +79,16 @@ class Worm(RuledTask):
     model: mujoco.MjModel = field(compare=False, repr=False)
     name: ClassVar[str] = "worm"
     kind: ClassVar[str] = "locomotion"
-    control_dt: ClassVar[float] = PHYSICS_DT * FRAME_SKIP
-    frame_skip: ClassVar[int] = FRAME_SKIP
+    control_dt: ClassVar[float] = CONTROL_DT
     current_sensors: ClassVar[bool] = False
     contact_forces: ClassVar[bool] = False
     has_force: ClassVar[bool] = True
     failure_reward: ClassVar[float] = FAILURE_REWARD
+
+    @property
+    def frame_skip(self) -> int:
+        """Physics steps a control step."""
+        return round(CONTROL_DT / physics_dt(self.medium))
 
     @property
     def constants(self) -> WormConstants:
@@ -96,7 +100,7 @@ class Worm(RuledTask):
             nearest=0 if felt is None else felt.nearest,
             furthest=0 if felt is None else felt.furthest,
             felt=0.0 if felt is None else felt.dorsal * N_LINKS / FULL_BEND,
-            physics_dt=PHYSICS_DT,
+            physics_dt=physics_dt(self.medium),
             control_dt=self.control_dt,
             drive_torque=full_torque(self.medium) * bend / FULL_BEND,
             drive_hz=self.head_drive_hz,

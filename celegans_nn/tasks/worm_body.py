@@ -24,8 +24,8 @@ from celegans_nn.tasks.body import Array
 N_LINKS = 25
 ROWS = 24
 """Rows of body-wall muscles, of four cells each (dorsal and ventral, left and right); row 24 lacks MVL24."""
-PHYSICS_DT = 0.001
-"""s."""
+PHYSICS_DTS = (0.004, 0.002, 0.001)
+"""s; parts of a control step, of which `physics_dt` takes the longest that will do."""
 BODY_LENGTH = 1e-3
 """m; an adult (Boyle, Berri and Cohen 2012, Front. Comput. Neurosci. 6:10)."""
 BENDING_MODULUS = 9.5e-14
@@ -40,8 +40,10 @@ FULL_BEND = 10.0
 near the peak of a crawling worm, about 9 (Fang-Yen et al. 2010)."""
 UNDULATIONS = {"water": 1.76, "agar": 0.30}
 """Hz; frequencies of swimming and of crawling (Fang-Yen et al. 2010)."""
+INERTIA_SHARE = 0.02
+"""Of an undulation: what inertia along the body may last."""
 STABLE_SHARE = 0.8
-"""Of the body's normal velocity, lost to drag in a physics step at most; an explicit step allows less than 2."""
+"""Of the body's velocity across itself, what drag takes in a physics step; an explicit step allows less than 2."""
 
 
 class Medium(NamedTuple):
@@ -91,14 +93,23 @@ def undulation_hz(medium: Medium) -> float:
     return UNDULATIONS["water"] ** (1 - share) * UNDULATIONS["agar"] ** share
 
 
+def physics_dt(medium: Medium) -> float:
+    """s; the longest step at which `inertia` is over within a fiftieth of an undulation.
+
+    >>> [physics_dt(MEDIA[name]) for name in ("water", "agar10", "agar")]
+    [0.004, 0.004, 0.001]
+    """
+    longest = STABLE_SHARE * INERTIA_SHARE / undulation_hz(medium) * medium.tangential / medium.normal
+    return next((dt for dt in PHYSICS_DTS if dt <= longest), PHYSICS_DTS[-1])
+
+
 def inertia(medium: Medium) -> float:
     """The time (s) in which drag along the body stops it; also its mass, whose tangential drag is 1.
 
-    As short as an explicit step of drag allows: 2 ms in water, 50 ms on agar, a three-hundredth and a sixtieth of an
-    undulation there. Across the body, drag stops it sooner by the ratio of the two. A quarter of it changes speeds by
-    less than 3 %; five times as much in water would let a wave push a body backwards by inertia alone.
+    As short as an explicit step of drag allows: 8 ms in water, 50 ms on agar. Across the body, drag stops it sooner by
+    the ratio of the two. An eighth of it, in steps of an eighth, changes speeds of undulation by less than 1 %.
     """
-    return medium.normal / medium.tangential * PHYSICS_DT / STABLE_SHARE
+    return medium.normal / medium.tangential * physics_dt(medium) / STABLE_SHARE
 
 
 def stiffness(medium: Medium) -> float:
@@ -123,7 +134,8 @@ def full_torque(medium: Medium) -> float:
 
 
 def worm_mjcf(medium: Medium, mass: float | None = None) -> str:
-    """The worm as MuJoCo XML. Fluid, gravity and contact are off; drag is the task's own force (`worm_rules.drag`).
+    """The worm as MuJoCo XML. Fluid and gravity are off, and nothing touches; drag is the task's own force, that of
+    `worm_rules.drag`.
 
     mass: of the whole body, scaled; None for `inertia`'s.
 
@@ -143,11 +155,11 @@ def worm_mjcf(medium: Medium, mass: float | None = None) -> str:
     )
     muscles = "".join(_muscle(name, full_torque(medium)) for name in muscle_names())
     return f"""<mujoco model="worm">
-  <option timestep="{PHYSICS_DT}" gravity="0 0 0"><flag contact="disable"/></option>
+  <option timestep="{physics_dt(medium)}" gravity="0 0 0"><flag constraint="disable"/></option>
   <default>
     <default class="bend"><joint type="hinge" axis="0 0 -1" stiffness="{k!r}"
       damping="{k * TISSUE_VISCOSITY / BENDING_MODULUS!r}"/></default>
-    <general dyntype="filter" dynprm="{MUSCLE_TAU}" ctrllimited="true" ctrlrange="-1 1"/>
+    <general dyntype="filterexact" dynprm="{MUSCLE_TAU}" ctrllimited="true" ctrlrange="-1 1"/>
   </default>
   <worldbody><body name="link_0">
     <joint name="head_x" type="slide" axis="1 0 0"/>
