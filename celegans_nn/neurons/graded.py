@@ -127,7 +127,8 @@ def settle(p: GradedParameters, excitatory: Tensor, inhibitory: Tensor, gap: Ten
     if gap is None:
         return p._replace(threshold=inward / own, at_rest=own, coupled=torch.zeros_like(own))
     p = p._replace(at_rest=own, coupled=p.contact * gap.sum(0))
-    return p._replace(threshold=torch.linalg.solve(pull(p, gap), inward))
+    # `solve` would look whether it came out well, and what looks at numbers cannot be recorded (simulation.tape)
+    return p._replace(threshold=torch.linalg.solve_ex(pull(p, gap), inward)[0])
 
 
 def resting_activation(p: GradedParameters) -> Any:
