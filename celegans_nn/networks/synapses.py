@@ -96,7 +96,7 @@ class GapJunctions(nn.Module):
     """One positive conductance a pair, g = exp(log_conductance); the current into i is sum_j g_ij (x_j - x_i).
 
     Pairs start at ln g = `log_conductances` [G], or all lower by as much as brings the cell with the most below the
-    limit of an explicit step (`LARGEST_GAP_SUM` of it; a model that integrates gap currents implicitly has
+    limit of an explicit step (`LARGEST_GAP_SUM` of it; a model that integrates gap currents exactly has
     `input_gain` 0 and no limit). Self-gaps carry no current and are dropped.
     """
 

@@ -142,7 +142,11 @@ def pull(p: GradedParameters, gap: Tensor) -> Tensor:
 
 
 def spread(p: GradedParameters, gap: Tensor | None) -> Tensor:
-    """dt/C phi(dt/C P): symmetric [N, N], mV in this tick for each fA of `push`; [N] without gap junctions."""
+    """dt/C phi(dt/C P): symmetric [N, N], mV in this tick for each fA of `push`; [N] without gap junctions.
+
+    A polynomial in P that is close to phi does the same by the edges alone; no eigenvalue of P lies below the least
+    `at_rest` or above the largest `at_rest` + 2 `coupled`.
+    """
     per_ps = 2 * p.half_per_ps
     return per_ps * (share(per_ps * p.at_rest) if gap is None else matrix_share(per_ps * pull(p, gap)))
 
