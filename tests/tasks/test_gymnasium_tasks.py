@@ -6,7 +6,10 @@ import gymnasium
 import mujoco
 import numpy as np
 import pytest
+import torch
 
+from celegans_nn.networks.baselines import DenseMLP
+from celegans_nn.simulation.evaluator import Evaluator
 from celegans_nn.tasks import make_task
 from celegans_nn.tasks.sums import squares
 
@@ -102,6 +105,53 @@ def test_observations_rewards_and_terminations_are_gymnasiums(name, after_termin
 def test_twenty_seeds_over_1000_steps_differ_from_gymnasium_by_nothing(name):
     largest, unlike, _ = differences(name, list(range(20)), 1000, "reset")
     assert (largest, unlike) == (0.0, 0)
+
+
+def linear(task, gain):
+    """A linear network on the task, with weights of that size."""
+    net = DenseMLP([len(task.observations), len(task.actions)], torch.Generator().manual_seed(2))
+    return net, {name: gain * torch.sign(value.detach())[None] for name, value in net.named_parameters()}
+
+
+def replayed(name, seed, film):
+    """Whether gymnasium, given a recording's actions, saw and paid the same; its return; whether it ended there."""
+    env, total, over = gymnasium.make(ENVIRONMENTS[name]).unwrapped, 0.0, False
+    seen, same = env.reset(seed=seed)[0], True
+    for observation, action, reward in zip(film.observations, film.actions, film.rewards, strict=True):
+        same = same and not over and np.abs(observation - seen).max() == 0.0
+        seen, paid, over, _, _ = env.step(action)
+        same, total = same and paid - reward == 0.0, total + paid
+    env.close()
+    return same, total, over
+
+
+def compiled_loop_is_gymnasium(name, seeds, steps, gain):
+    """Recordings of the compiled loop, and its returns of all seeds at once, against gymnasium."""
+    task = make_task(name)
+    net, one = linear(task, gain)
+    evaluator = Evaluator(net, task, threads=1)
+    assert evaluator.obstacle(one) is None
+    everyone = {key: value.expand(len(seeds), *value.shape[1:]) for key, value in one.items()}
+    got = evaluator.evaluate(everyone, seeds, steps)
+    for p, seed in enumerate(seeds):
+        film = evaluator.record(one, seed, steps)
+        same, total, over = replayed(name, seed, film)
+        assert same
+        assert (got.returns[p], got.steps[p]) == (total, len(film.rewards))
+        assert over == (len(film.rewards) < steps)
+    assert not got.failed.any()
+    return got.steps
+
+
+def test_the_compiled_loop_does_to_the_hopper_what_gymnasium_does():
+    assert (compiled_loop_is_gymnasium("hopper", [0, 7, 2**40], 200, 0.3) < 200).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gain", [0.02, 0.5])
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_the_compiled_loop_differs_from_gymnasium_by_nothing(name, gain):
+    compiled_loop_is_gymnasium(name, list(range(20)), 1000, gain)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
