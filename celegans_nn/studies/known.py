@@ -93,7 +93,7 @@ def check_task(name: str, options: Mapping[str, Any], method: str) -> None:
 
     task = make_task(name, **options)
     if method == "bptt" and task.kind != "classification":
-        raise TaskError(f'{name!r} has no gradient for method "bptt"; use "es", "ga" or "es+ga"')
+        raise TaskError(f'{name!r} has no gradient for method "bptt"; use "es", "ga", "es+ga", "ars" or "cma"')
 
 
 def check_options(options: Mapping[str, Any]) -> None:

@@ -122,7 +122,7 @@ def curves(folder: Path, result: TaskResults) -> dict[str, Any]:
 def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | None:
     """The animation of the best trained swimmer, or None where no body was trained."""
     from celegans_nn.simulation import record_episode
-    from celegans_nn.training.train import HELD_OUT_SEED
+    from celegans_nn.training.run import HELD_OUT_SEED
 
     best = best_swimmer(results)
     if best is None:

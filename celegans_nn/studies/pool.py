@@ -136,7 +136,7 @@ class _Worker(threading.Thread):
             self.process.wait()
 
     def stop(self) -> None:
-        """End the process now; a trial that it was running is as if never begun."""
+        """End the process now; a trial that it was running goes on from its checkpoint another time."""
         with self.lock:
             self.stopped = True
             if self.process is not None and self.process.poll() is None:

@@ -3,6 +3,8 @@
 spec.toml, study.json      what was asked (a copy of the file; its preset and first path)
 trials/<hash>.json         one trial: definition, row, curve, provenance, error
 trials/<hash>.safetensors  its trained weights
+trials/<hash>.normaliser   mean and spread of its observations, where training normalised them
+trials/<hash>.*.checkpoint where it stands, while it trains
 results.csv, curves.csv    only what seed and spec determine, sorted by trial
 provenance.parquet         wall time, machine, versions and errors
 """

@@ -13,6 +13,7 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.rewiring import rewire, shuffle_interface
 from celegans_nn.rewiring.control import INTERFACE_SHUFFLE
+from celegans_nn.studies.machine import source_hash
 from celegans_nn.studies.spec import NetworkSpec, TaskSpec, Trial, canonical_json
 from celegans_nn.studies.store import trial_path
 
@@ -44,35 +45,58 @@ def run_trial(
 ) -> TrialResult:
     """Build the trial's network, train it, and collect what came out.
 
-    With a `folder` the trained weights go to trials/<hash>.safetensors there. `progress(done, total)` is
-    called in units of cost.
+    With a `folder` the trained weights go to trials/<hash>.safetensors there, with <hash>.normaliser beside them where
+    observations were normalised; and a trial that was interrupted goes on from its checkpoint there.
+    `progress(done, total)` is called in units of cost.
     """
     from celegans_nn.networks.saving import save_weights
-    from celegans_nn.training import train
+    from celegans_nn.training import Progress, train
+
+    def report(now: Progress) -> None:
+        if progress is not None:
+            progress(now.cost, now.budget)
 
     task = make_trial_task(trial.task)
     net = make_network(trial.network, task, trial.seed)
     result = train(
         net, task, method=trial.task.method, seed=trial.seed, budget=trial.task.budget,
-        options=dict(trial.task.options), progress=progress,
+        options=dict(trial.task.options), progress=report, threads=1,
+        checkpoint=None if folder is None else _checkpoint(folder, trial),
     )  # fmt: skip
     if folder is not None:
         weights = trial_path(folder, trial.hash, ".safetensors")
         weights.parent.mkdir(parents=True, exist_ok=True)
         save_weights(result.net, weights)
+        if result.normaliser is not None:
+            result.normaliser.save(trial_path(folder, trial.hash, ".normaliser"))
     curve = [(str(p.stage), int(p.cost), float(p.score)) for p in result.curve]
     return TrialResult(_row(trial, task, result), curve, result.net)
 
 
+def _checkpoint(folder: Path, trial: Trial) -> Path:
+    """Where a trial is kept while it trains. What other sources of the package left is not gone on with."""
+    return trial_path(folder, trial.hash, f".{source_hash()[:12]}.checkpoint")
+
+
+def remove_checkpoints(folder: Path, trial: Trial) -> None:
+    """What a trial needs no more once its record is stored."""
+    for path in (folder / "trials").glob(f"{trial.hash}.*.checkpoint"):
+        path.unlink(missing_ok=True)
+
+
 def trained_network(trial: Trial, folder: Path) -> nn.Module:
-    """The network that a finished trial left in a results folder, with its trained weights."""
+    """The network that a finished trial left in a results folder, with its trained weights; it takes observations as
+    the task gives them."""
     from celegans_nn.networks import Network
     from celegans_nn.networks.saving import load_weights
+    from celegans_nn.training import Normalised, Normaliser
 
     net = make_network(trial.network, make_trial_task(trial.task), trial.seed)
     if trial.task.method.endswith("ga") and isinstance(net, Network):
         net = net.unshared()  # the genetic algorithm gives every synapse its own weight
     load_weights(net, trial_path(folder, trial.hash, ".safetensors"))
+    if trial.task.options.get("normalise"):
+        return Normalised(net, Normaliser.load(trial_path(folder, trial.hash, ".normaliser")))
     return net
 
 

@@ -39,7 +39,7 @@ def main() -> None:
 def serve(folder: Path, definition: Mapping[str, Any], progress: Callable[[int, int], None] | None = None) -> str:
     """Run one trial and store what became of it, a failure too. Returns the trial's hash."""
     from celegans_nn.studies.machine import machine, versions
-    from celegans_nn.studies.trial import run_trial
+    from celegans_nn.studies.trial import remove_checkpoints, run_trial
 
     trial = Trial.from_definition(definition)
     started = time.time()
@@ -48,7 +48,7 @@ def serve(folder: Path, definition: Mapping[str, Any], progress: Callable[[int, 
         result = run_trial(trial, folder, progress)
         row, curve = result.row, result.curve
     except (KeyboardInterrupt, BrokenPipeError):
-        raise  # the study was stopped: nothing is known about this trial
+        raise  # the study was stopped: the trial goes on from its checkpoint another time
     except Exception as failure:
         error = one_line(failure if isinstance(failure, CelegansError) else f"{type(failure).__name__}: {failure}", 500)
         trace = traceback.format_exc()
@@ -60,6 +60,7 @@ def serve(folder: Path, definition: Mapping[str, Any], progress: Callable[[int, 
         "traceback": trace,
     }
     write_record(folder, Record(trial.hash, trial.definition(), row, curve, provenance, error))
+    remove_checkpoints(folder, trial)
     return trial.hash
 
 

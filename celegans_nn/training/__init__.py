@@ -1,5 +1,20 @@
-"""Trainers: evolution strategies, the genetic algorithm, and gradients through time."""
+"""Trainers: evolution strategies, the genetic algorithm, random search, CMA-ES, and gradients through time."""
 
-from celegans_nn.training.train import METHODS, CurvePoint, TrainOptions, TrainResult, train
+from celegans_nn.training.checkpoint import CheckpointError
+from celegans_nn.training.normalise import Normalised, Normaliser
+from celegans_nn.training.options import PRESETS, TrainOptions
+from celegans_nn.training.result import CurvePoint, Progress, TrainResult
+from celegans_nn.training.train import METHODS, train
 
-__all__ = ["METHODS", "CurvePoint", "TrainOptions", "TrainResult", "train"]
+__all__ = [
+    "METHODS",
+    "PRESETS",
+    "CheckpointError",
+    "CurvePoint",
+    "Normalised",
+    "Normaliser",
+    "Progress",
+    "TrainOptions",
+    "TrainResult",
+    "train",
+]

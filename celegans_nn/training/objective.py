@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
 from celegans_nn.networks.network import Network
-from celegans_nn.simulation.policies import PolicyStack
-from celegans_nn.simulation.population import PopulationSimulator
+from celegans_nn.simulation.episodes import Normalisation
+from celegans_nn.simulation.evaluator import Evaluator
 from celegans_nn.tasks.task import ClassificationTask, LocomotionTask, Split, Task
+from celegans_nn.training.normalise import Seen
 from celegans_nn.training.vector import Layout
+
+if TYPE_CHECKING:
+    from celegans_nn.training.options import TrainOptions
 
 
 class Fitness(NamedTuple):
@@ -22,32 +26,42 @@ class Fitness(NamedTuple):
     values: np.ndarray
     """[P], higher is better."""
     cost: int
-    """Environment steps, or samples seen, by the whole population."""
+    """Environment steps, or samples seen, by the whole population; those of failed episodes too."""
+    seen: Seen | None = None
+    """What a body's observations were."""
 
 
 class LocomotionObjective:
-    """The return of one episode; every individual of a generation starts from the same seed."""
+    """The mean return of each individual's episodes.
 
-    def __init__(self, net: nn.Module, task: LocomotionTask, layout: Layout):
-        self.task, self.layout, self.policies = task, layout, PolicyStack(net)
-        self._simulators: dict[int, PopulationSimulator] = {}
+    threads: of the simulation; they change the time it takes, never a bit of the result. None: one a core.
+    """
+
+    def __init__(self, net: nn.Module, task: LocomotionTask, layout: Layout, episodes: int, threads: int | None):
+        self.net, self.task, self.layout, self.episodes = net, task, layout, episodes
+        self.evaluator = Evaluator(net, task, threads)
 
     @property
     def unit_cost(self) -> int:
         """Cost of one individual at most."""
-        return self.task.episode_steps
+        return self.task.episode_steps * self.episodes
 
-    def __call__(self, individuals: np.ndarray, seed: int) -> Fitness:
-        n = len(individuals)
-        if n not in self._simulators:
-            self._simulators[n] = PopulationSimulator(self.task, n)
-        policy = self.policies(self.layout.stack(individuals))
-        episodes = self._simulators[n].evaluate(policy, [seed] * n)
-        return Fitness(episodes.returns, int(episodes.steps.sum()))
+    def __call__(self, individuals: np.ndarray, seeds: np.ndarray, normalise: Normalisation | None) -> Fitness:
+        """individuals: [P, D]. seeds: [P, episodes]."""
+        found = self.evaluator.evaluate(self.layout.stack(individuals), seeds, normalise=normalise)
+        seen = Seen(found.seen_count, found.seen_sum, found.seen_square)
+        return Fitness(found.returns.mean(axis=1), int(found.steps.sum()), seen)
+
+    def held_out(self, seeds: Sequence[int], normalise: Normalisation | None) -> dict[str, float]:
+        """Means over one episode from each seed, of the network as it is."""
+        own = {name: value.detach()[None] for name, value in self.net.named_parameters()}
+        found = self.evaluator.evaluate(own, np.array([seeds]), normalise=normalise)
+        means = {name: float(np.mean(values)) for name, values in found.metrics.items()}
+        return {"return": float(np.mean(found.returns)), **means, "failed_episodes": float(found.failed.sum())}
 
 
 class ClassificationObjective:
-    """Minus the cross-entropy on one batch; every individual of a generation sees the same images."""
+    """Minus the cross-entropy on one batch of images."""
 
     def __init__(self, net: nn.Module, task: ClassificationTask, layout: Layout, batch: int):
         self.net, self.task, self.layout, self.batch = net, task, layout, min(batch, len(task.train))
@@ -56,7 +70,13 @@ class ClassificationObjective:
     def unit_cost(self) -> int:
         return self.batch
 
-    def __call__(self, individuals: np.ndarray, seed: int) -> Fitness:
+    def __call__(self, individuals: np.ndarray, seeds: np.ndarray, normalise: Normalisation | None = None) -> Fitness:
+        """individuals: [P, D]. seeds: [P, 1], which draw the images; equal seeds the same ones."""
+        groups = [np.arange(len(individuals))] if (seeds == seeds[0]).all() else np.arange(len(individuals))[:, None]
+        values = np.concatenate([self._values(individuals[group], int(seeds[group[0], 0])) for group in groups])
+        return Fitness(values, self.batch * len(individuals))
+
+    def _values(self, individuals: np.ndarray, seed: int) -> np.ndarray:
         chosen = np.random.default_rng(seed).choice(len(self.task.train), self.batch, replace=False)
         x, y = torch.from_numpy(self.task.train.x[chosen]), torch.from_numpy(self.task.train.y[chosen])
         with torch.inference_mode():
@@ -66,8 +86,12 @@ class ClassificationObjective:
             loss = nn.functional.cross_entropy(
                 logits.transpose(1, 2), y.expand(len(individuals), -1), reduction="none"
             ).mean(1)
-        values = np.nan_to_num(-loss.double().numpy(), nan=-np.inf)
-        return Fitness(values, self.batch * len(individuals))
+        return np.nan_to_num(-loss.double().numpy(), nan=-np.inf)
+
+    def held_out(self, seeds: Sequence[int] = (), normalise: Normalisation | None = None) -> dict[str, float]:
+        """Accuracy of the network as it is on images that training never saw."""
+        splits = {"validation": self.task.validation, "test": self.task.test}
+        return {f"{name}_accuracy": accuracy(self.net, split, self.task.steps) for name, split in splits.items()}
 
 
 def present(net: nn.Module, x: torch.Tensor, steps: int, own: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
@@ -87,24 +111,12 @@ def present(net: nn.Module, x: torch.Tensor, steps: int, own: dict[str, torch.Te
 
 
 def objective_for(
-    net: nn.Module, task: Task, layout: Layout, batch: int
+    net: nn.Module, task: Task, layout: Layout, options: TrainOptions, threads: int | None = None
 ) -> LocomotionObjective | ClassificationObjective:
-    """The objective that fits the task's kind; `batch` is the images an individual sees."""
+    """The objective that fits the task's kind."""
     if task.kind == "locomotion":
-        return LocomotionObjective(net, task, layout)  # type: ignore[arg-type]
-    return ClassificationObjective(net, task, layout, batch)  # type: ignore[arg-type]
-
-
-def held_out_scores(net: nn.Module, task: Task, seeds: Sequence[int]) -> dict[str, float]:
-    """Scores on episodes or images that training never used; they teach nothing, so they are no training cost."""
-    if task.kind == "locomotion":
-        simulator = PopulationSimulator(task, len(seeds))  # type: ignore[arg-type]
-        with torch.inference_mode():
-            episodes = simulator.evaluate(net, list(seeds))
-        means = {name: float(np.mean(values)) for name, values in episodes.metrics.items()}
-        return {"return": float(np.mean(episodes.returns)), **means, "failed_episodes": float(episodes.failed.sum())}
-    splits = {"validation": task.validation, "test": task.test}  # type: ignore[union-attr]
-    return {f"{name}_accuracy": accuracy(net, split, task.steps) for name, split in splits.items()}  # type: ignore[union-attr]
+        return LocomotionObjective(net, task, layout, options.episodes, threads)  # type: ignore[arg-type]
+    return ClassificationObjective(net, task, layout, options.evolution_batch)  # type: ignore[arg-type]
 
 
 def accuracy(net: nn.Module, split: Split, steps: int) -> float:

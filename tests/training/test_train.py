@@ -11,15 +11,18 @@ from celegans_nn.networks import BASELINES, baseline, build, count_parameters
 from celegans_nn.networks.saving import load_weights, save_weights
 from celegans_nn.neurons import MODELS
 from celegans_nn.tasks import make_task
+from celegans_nn.training import TrainOptions, train
 from celegans_nn.training import evolution_strategies as es
 from celegans_nn.training import genetic as ga
-from celegans_nn.training import train
+from celegans_nn.training.objective import LocomotionObjective, objective_for
 from celegans_nn.training.vector import Layout
 from tests.worms import random_worm
 
-SMALL = {"es": {"population": 6}, "ga": {"population": 6, "elites": 2}, "evaluation_episodes": 2}
+SMALL = {"es": {"population": 6}, "ga": {"population": 6, "elites": 2}, "ars": {"directions": 3},
+         "cma": {"population": 6}, "evaluation_episodes": 2}  # fmt: skip
 FAST = {"es": {"population": 4, "sigma": 0.5, "learning_rate": 0.5}, "evolution_batch": 32,
-        "ga": {"population": 4, "elites": 1, "mutation_connectome": 0.5, "mutation_interface": 0.5}}  # fmt: skip
+        "ga": {"population": 4, "elites": 1, "mutation_connectome": 0.5, "mutation_interface": 0.5},
+        "ars": {"directions": 2, "sigma": 0.5, "learning_rate": 0.5}}  # fmt: skip
 
 
 def swimmer(steps=10):
@@ -47,7 +50,7 @@ def test_the_two_stages_of_schmidgall_and_others_unshare_the_weights_and_count_e
     assert [p.cost for p in result.curve] == sorted(p.cost for p in result.curve)
 
 
-@pytest.mark.parametrize("method", ["es", "ga", "es+ga"])
+@pytest.mark.parametrize("method", ["es", "ga", "es+ga", "ars", "cma"])
 def test_the_same_seed_trains_the_same_bits_and_another_seed_others(method):
     task = swimmer()
     runs = [train(network(task), task, method=method, seed=s, budget=300, options=SMALL) for s in (3, 3, 4)]
@@ -68,7 +71,14 @@ def test_training_leaves_the_network_it_was_given_and_the_global_random_states_a
     assert np.array_equal(rng, np.random.get_state()[1])  # noqa: NPY002
 
 
-TRAINED = [("es", "rate"), ("ga", "rate"), ("es+ga", "lif"), ("es+ga", "relu"), *(("bptt", n) for n in MODELS)]
+TRAINED = [
+    ("es", "rate"),
+    ("ga", "rate"),
+    ("ars", "rate"),
+    ("es+ga", "lif"),
+    ("es+ga", "relu"),
+    *(("bptt", n) for n in MODELS),
+]
 
 
 @pytest.mark.parametrize(("method", "neuron"), TRAINED)
@@ -108,7 +118,7 @@ def test_the_genetic_algorithm_moves_weights_and_leaves_neuron_constants():
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_baseline_trains_by_every_method(name):
     body, images = swimmer(), make_task("digits")
-    for task, methods, budget in ((body, ("es+ga",), 300), (images, ("bptt", "ga"), 1600)):
+    for task, methods, budget in ((body, ("es+ga", "ars", "cma"), 300), (images, ("bptt", "ga"), 1600)):
         net = baseline(name, like=network(task, "relu"))
         for method in methods:
             result = train(net, task, method=method, seed=0, budget=budget, options=SMALL | {"evolution_batch": 64})
@@ -131,6 +141,18 @@ def test_the_gradient_of_evolution_strategies_is_that_of_a_linear_fitness():
     options = es.ESOptions(population=4000, sigma=0.1, learning_rate=1.0, decay=1.0)
     state = es.initial(np.zeros(4, np.float32))
     individuals, noise = es.ask(state, options, np.random.default_rng(1))
+    step = es.tell(state, options, noise, individuals @ slope).centre
+    assert np.dot(step, slope) / np.linalg.norm(step) / np.linalg.norm(slope) > 0.99
+
+
+@pytest.mark.parametrize("antithetic", [True, False])
+@pytest.mark.parametrize("shaping", ["ranks", "scores"])
+def test_every_kind_of_noise_and_shaping_follows_the_slope(antithetic, shaping):
+    slope = np.array([3.0, -1.0, 0.0, 2.0])
+    options = es.ESOptions(population=4000, antithetic=antithetic, shaping=shaping, decay=1.0)
+    state = es.initial(np.zeros(4, np.float32))
+    individuals, noise = es.ask(state, options, np.random.default_rng(1))
+    assert individuals.shape == (4000, 4) and abs(individuals.std() - 0.1) < 0.005
     step = es.tell(state, options, noise, individuals @ slope).centre
     assert np.dot(step, slope) / np.linalg.norm(step) / np.linalg.norm(slope) > 0.99
 
@@ -203,6 +225,80 @@ def test_wrong_settings_are_one_line_with_the_remedy():
         with pytest.raises(TrainingError, match=words) as caught:
             train(net, task, **{"method": "es", "seed": 0, "budget": 10_000, **call})
         assert "\n" not in str(caught.value)
+
+
+def seeds_used(monkeypatch, options):
+    """The seeds [generations][P, episodes] that a run of three generations gives to its individuals."""
+    used, call = [], LocomotionObjective.__call__
+
+    def spy(self, individuals, seeds, normalise):
+        used.append(np.array(seeds))
+        return call(self, individuals, seeds, normalise)
+
+    monkeypatch.setattr(LocomotionObjective, "__call__", spy)
+    task = swimmer(2)
+    train(network(task), task, method="ga", seed=0, budget=3 * 6 * 2 * options["episodes"], options=SMALL | options)
+    return used
+
+
+def test_individuals_share_their_seeds_or_have_their_own_as_asked(monkeypatch):
+    shared = seeds_used(monkeypatch, {"episodes": 3})
+    assert [s.shape for s in shared] == [(6, 3)] * 3
+    assert all((s == s[0]).all() for s in shared)
+    assert len({tuple(s[0]) for s in shared}) == 3
+    own = seeds_used(monkeypatch, {"episodes": 2, "common_random_numbers": False})
+    assert len(np.unique(np.concatenate(own))) == 3 * 6 * 2
+
+
+def test_without_common_random_numbers_each_individual_sees_images_of_its_own():
+    task = make_task("digits", steps=1)
+    objective = objective_for(network(task), task, Layout.of(network(task)), TrainOptions(evolution_batch=16))
+    twins = np.repeat(Layout.of(network(task)).flatten(network(task))[None], 3, axis=0)
+    values = objective(twins, np.array([[1], [1], [2]])).values
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-6)
+    assert abs(values[0] - values[2]) > 1e-4
+
+
+def test_fitness_is_the_mean_over_episodes_and_every_one_is_paid_for():
+    task, net = swimmer(10), network(swimmer(10))
+    layout = Layout.of(net)
+    twins = np.repeat(layout.flatten(net)[None], 2, axis=0)
+    one, both = (
+        objective_for(net, task, layout, TrainOptions(episodes=e))(twins, np.array(s), None)
+        for e, s in ((1, [[5], [6]]), (2, [[5, 6], [6, 5]]))
+    )
+    np.testing.assert_allclose(both.values, one.values.mean(), rtol=1e-9)
+    assert (one.cost, both.cost) == (20, 40)
+
+
+def test_episodes_that_fail_cost_their_steps_and_end_no_training():
+    task = swimmer(10)
+    net = baseline("linear", like=network(task))
+    with torch.no_grad():
+        net.layers[0].weight.fill_(torch.nan)
+    result = train(net, task, method="ars", seed=0, budget=70, options=SMALL)
+    assert result.scores["final_failed_episodes"] == 2
+    generations = [p for p in result.curve if p.stage == "ars"]
+    assert result.cost["total"] == 6 * len(generations) >= 6
+    assert all(p.score == task.failure_reward * 10 for p in generations)
+
+
+def test_progress_is_told_after_each_generation():
+    told, task = [], swimmer()
+    result = train(network(task), task, method="es+ga", seed=0, budget=400, options=SMALL, progress=told.append)
+    assert [(p.stage, p.generation) for p in told] == [("es", 1), ("es", 2), *(("ga", k) for k in (1, 2, 3, 4))]
+    assert [p.cost for p in told] == [p.cost for p in result.curve if p.stage in ("es", "ga")]
+    assert told[0].steps_per_second == 0 and all(p.steps_per_second > 0 for p in told[1:])
+
+
+def test_held_out_points_come_as_often_as_asked_and_change_nothing():
+    task = swimmer()
+    how = {"method": "ars", "seed": 0, "budget": 60 * 7}
+    looked = train(network(task), task, **how, options=SMALL | {"evaluate_every": 3})
+    plain = train(network(task), task, **how, options=SMALL)
+    assert tuple(p for p in looked.curve if p.stage != "held_out") == plain.curve
+    assert [p.cost for p in looked.curve if p.stage == "held_out"] == [180, 360]
+    assert looked.cost == plain.cost and looked.scores == plain.scores
 
 
 def test_a_budget_below_one_batch_is_refused_and_never_exceeded():
