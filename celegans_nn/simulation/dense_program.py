@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from torch import Tensor
 
 from celegans_nn.networks.baselines import DenseMLP
-from celegans_nn.simulation.lanes import OPTIONS
 from celegans_nn.simulation.layers import Layers, copy_rows, dense, run_layers
 from celegans_nn.simulation.packed import Packed, effective_values
 
@@ -30,9 +28,8 @@ def pack_dense(net: DenseMLP, parameters: Mapping[str, Tensor]) -> Packed:
     return Packed(program, weights, np.zeros((len(weights), sum(sizes)), np.float32), range(0))
 
 
-@njit(**OPTIONS)
 def act_dense(program: Any, weights: Any, state: Any, seen: Any, out: Any) -> None:
-    """See `programs.act`."""
+    """See `programs.act`, which compiles it."""
     layers = program.layers
     copy_rows(seen, 0, state, 0, seen.shape[0])
     run_layers(layers, weights, state)

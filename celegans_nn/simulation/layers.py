@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ class Layers(NamedTuple):
 def dense(sizes: Sequence[int], inputs: int, weight: int, unit: int, rectified: bool = False) -> Layers:
     """Layers of these sizes, the inputs' first, each wholly connected to the next; inputs begin at row `inputs`."""
     counts, sources, before = [], [], inputs
-    for given, units in zip(sizes, sizes[1:], strict=False):
+    for given, units in itertools.pairwise(sizes):
         counts += [given] * units
         sources.append(np.tile(np.arange(before, before + given), units))
         before = unit + len(counts) - units
@@ -49,7 +50,7 @@ def _bounds(counts: Any) -> np.ndarray:
 
 @njit(**OPTIONS)
 def weighted(total: Any, weights: Any, weight: Any, state: Any, state_at: Any, source: Any, low: Any, high: Any) -> Any:
-    """total + the sum over e from `low` to `high` of the weight in row `weight` + e times row `state_at` + source[e]."""
+    """total + the sum over e, `low` to `high`, of the weight in row `weight` + e times row `state_at` + source[e]."""
     for e in range(low, high):
         total = total + load(weights, weight + e) * load(state, state_at + source[e])
     return total

@@ -84,9 +84,8 @@ def _compiled_advance(rule: Any, state: Any, given: Any) -> Any:
     return by_its_rule
 
 
-@njit(**OPTIONS)
 def act_network(program: Any, weights: Any, state: Any, seen: Any, out: Any) -> None:
-    """See `programs.act`."""
+    """See `programs.act`, which compiles it."""
     cells, mean, after_mean = program.drive.size, program.mean, program.mean + program.outputs.size
     copy_rows(seen, 0, state, program.seen, seen.shape[0])
     run_layers(program.encoder, weights, state)

@@ -38,7 +38,7 @@ def effective_values(
     def individual(own: dict[str, Tensor]) -> Tensor:
         return functional_call(_Values(net, values), {f"net.{name}": value for name, value in own.items()}, ())
 
-    stacked = {name: value.detach() for name, value in parameters.items()}
+    stacked = {name: value.detach().contiguous() for name, value in parameters.items()}
     with torch.no_grad():
         rows = vmap(individual, chunk_size=INDIVIDUALS_AT_ONCE)(stacked)
     return np.ascontiguousarray(rows.numpy(), np.float32)

@@ -26,11 +26,12 @@ from celegans_nn.simulation.network_program import network_obstacle, pack_networ
 from celegans_nn.simulation.network_ticks import NetworkProgram, act_network
 from celegans_nn.simulation.packed import Packed
 from celegans_nn.simulation.policies import count_individuals
+from celegans_nn.simulation.replay import Replay, act_replay
 
 __all__ = ["LANES", "Packed", "act", "empty_rows", "obstacle", "pack"]
 
 PACKERS: dict[type[nn.Module], Any] = {Network: pack_network, SparseMLP: pack_network, DenseMLP: pack_dense}
-ACTS: dict[type, Any] = {NetworkProgram: act_network, DenseProgram: act_dense}
+ACTS: dict[type, Any] = {NetworkProgram: act_network, DenseProgram: act_dense, Replay: act_replay}
 
 
 def obstacle(net: nn.Module, names: Iterable[str] = ()) -> str | None:
@@ -46,7 +47,7 @@ def obstacle(net: nn.Module, names: Iterable[str] = ()) -> str | None:
     kinds = {(value.dtype, value.device.type) for value in net.parameters()}
     if not kinds <= {(torch.float32, "cpu")}:
         return "its parameters are not all float32 on the CPU"
-    if (buffers := dict(net.named_buffers()).keys() & set(names)):
+    if buffers := dict(net.named_buffers()).keys() & set(names):
         return f"individuals differ in {min(buffers)!r}, which is no parameter of it"
     return network_obstacle(net) if isinstance(net, Network) else None
 
@@ -75,9 +76,4 @@ def act(program: Any, weights: Any, state: Any, seen: Any, out: Any) -> None:
 
 @overload(act, jit_options=OPTIONS)
 def _compiled_act(program: Any, weights: Any, state: Any, seen: Any, out: Any) -> Any:
-    chosen = ACTS[program.instance_class]
-
-    def by_its_program(program: Any, weights: Any, state: Any, seen: Any, out: Any) -> None:
-        chosen(program, weights, state, seen, out)
-
-    return by_its_program
+    return ACTS[program.instance_class]
