@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from celegans_nn.figures import FAINT, GROUP_COLOURS, figure_style, shortened
 
-HELD_OUT = ("untrained", "after_pretraining", "final")
+HELD_OUT = ("untrained", "held_out", "after_pretraining", "final")
 """Stages that are an evaluation on held-out episodes, not a generation of training."""
 
 

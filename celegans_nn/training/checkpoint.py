@@ -98,11 +98,19 @@ def network_identity(net: nn.Module) -> str:
 
 
 def _task_facts(task: Task) -> dict[str, Any]:
-    """The task's own settings: every plain value that it has."""
-    names = (*getattr(type(task), "__dataclass_fields__", {}), "control_dt", "frame_skip", "steps", "name")
-    values = {name: getattr(task, name, None) for name in names}
-    plain = {name: v for name, v in values.items() if isinstance(v, (str, int, float, bool))}
-    return {**plain, "observations": len(task.observations), "actions": len(task.actions)}
+    """The task's own settings, by name."""
+    names = (*getattr(type(task), "__dataclass_fields__", {}), "name", "control_dt", "frame_skip", "steps")
+    facts = {name: _plain(getattr(task, name, None)) for name in names}
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    """A value as text that tells it from others; None for what has none, such as a compiled model."""
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+    if isinstance(value, tuple):
+        return str([_plain(entry) for entry in value])
+    return str(value) if isinstance(value, (str, int, float)) else None
 
 
 def _flat(prefix: str, values: Mapping[str, Any]) -> dict[str, str]:

@@ -210,7 +210,7 @@ def test_wrong_settings_are_one_line_with_the_remedy():
         ({"method": "gaa"}, "did you mean 'ga'"),
         ({"method": "bptt"}, "bptt needs a classification task"),
         ({"options": {"es": {"popullation": 4}}}, r"es.popullation; did you mean 'population'"),
-        ({"options": {"se": {}}}, "did you mean 'es'"),
+        ({"options": {"bppt": {}}}, "did you mean 'bptt'"),
         ({"options": {"es": {"population": 5}}}, "even number"),
         ({"options": {"es": {"population": "many"}}}, "type int"),
         ({"options": {"es": {"update": "adm"}}}, "did you mean 'adam'"),
