@@ -167,7 +167,7 @@ class Swimmer(RuledTask):
 def make_swimmer(
     n_links: int = 6, episode_steps: int = EPISODE_STEPS, settle_steps: int = 0, head_drive: str = "none"
 ) -> Swimmer:
-    """The swimmer of `n_links` (2 to 25; dm_control has it from 3 on), with episodes of `episode_steps` steps of 0.03 s.
+    """The swimmer of `n_links`, 2 to 25 (dm_control has 3 and more); an episode is `episode_steps` steps of 0.03 s.
 
     The first `settle_steps` of them are simulated and counted as cost, but not scored. In a short episode a body
     can earn as much by curling up once, which carries the head some 0.3 m along its own heading and the body
