@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from celegans_nn.cores import usable_cores
@@ -42,6 +43,7 @@ class Evaluator:
         self._policies = PolicyStack(net)
         self._simulators: dict[int, PopulationSimulator] = {}
         self._crew: Any = None
+        self._fits = False
 
     def evaluate(
         self,
@@ -61,8 +63,7 @@ class Evaluator:
 
         Raises NetworkError for parameters that do not fit the module, TaskError for seeds and lengths that are none.
         """
-        individuals = count_individuals(parameters, dict(self.net.named_parameters()) | dict(self.net.named_buffers()))
-        grid = _grid(self.task, seeds, individuals)
+        grid = _grid(self.task, seeds, count_individuals(parameters, self._own()))
         steps, normalise = self._length(episode_steps), check_normalisation(self.task, normalise)
         if (why := self.obstacle(parameters)) is None:
             found = self._compiled(parameters, grid, steps, normalise)
@@ -80,11 +81,13 @@ class Evaluator:
     ) -> Recording:
         """One episode of one individual (P = 1), step by step: the one that `evaluate` scores."""
         steps, normalise = self._length(episode_steps), check_normalisation(self.task, normalise)
+        if (individuals := count_individuals(parameters, self._own())) != 1:
+            raise TaskError(f"parameters hold {individuals} individuals; a recording is of one individual")
+        _grid(self.task, [seed], 1)
         if self.obstacle(parameters) is None:
             from celegans_nn.simulation.crew import record_compiled
-            from celegans_nn.simulation.programs import pack
 
-            return record_compiled(self._threads(), pack(self.net, parameters), seed, steps, normalise)
+            return record_compiled(self._threads(), self._packed(parameters), seed, steps, normalise)
         return record_episode(self._policies(parameters), self.task, seed, steps, normalise)
 
     def obstacle(self, parameters: Mapping[str, Tensor] | None = None) -> str | None:
@@ -105,14 +108,31 @@ class Evaluator:
         self._crew = self._crew or Crew(self.task, self.threads)
         return self._crew
 
+    def _own(self) -> dict[str, Tensor]:
+        return dict(self.net.named_parameters()) | dict(self.net.named_buffers())
+
+    def _packed(self, parameters: Mapping[str, Tensor]) -> Any:
+        """The population as a program, once it is known that the module fits the task: compiled code does not ask."""
+        from celegans_nn.simulation.programs import pack
+
+        if not self._fits:
+            with torch.inference_mode():
+                y, _ = self.net(torch.zeros(1, len(self.task.observations)))
+            if y.shape[-1] != len(self.task.actions):
+                raise TaskError(
+                    f"the network gives {y.shape[-1]} outputs and {self.task.name} has {len(self.task.actions)} "
+                    "actions; build it with one output for each"
+                )
+            self._fits = True
+        return pack(self.net, parameters)
+
     def _compiled(
         self, parameters: Mapping[str, Tensor], seeds: Array, steps: int, normalise: Normalisation | None
     ) -> Episodes:
         from celegans_nn.simulation.crew import Start
-        from celegans_nn.simulation.programs import pack
 
         starts = [Start(p, seed) for p, row in enumerate(seeds.tolist()) for seed in row]
-        found, shape = self._threads().run(pack(self.net, parameters), starts, steps, normalise), seeds.shape
+        found, shape = self._threads().run(self._packed(parameters), starts, steps, normalise), seeds.shape
         return Episodes(
             returns=found.returns.reshape(shape),
             steps=found.steps.reshape(shape),
