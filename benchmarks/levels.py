@@ -2,7 +2,7 @@
 
 Every level has the same wiring (haspel2012, gap junctions included), the same linear encoder and decoder, the same
 trainer settings and the same images seen; a tick stands for what the level needs to carry a signal from input to output
-in 25 ticks. For `graded` that is 20 ms, where its integration is 11 % off its equations (see
+in 25 ticks. For `graded` that is 20 ms, where its integration is 1 % off its equations (see
 celegans_nn/neurons/graded.py). One seed, one thread. `.venv/bin/python benchmarks/levels.py` takes about half an hour
 and writes benchmarks/results/levels.md as it goes; `--task` and `--level` run a part of it. Options were found by a few
 short runs of the levels that learn slowest.
