@@ -10,6 +10,12 @@ from celegans_nn.simulation import PopulationSimulator, evaluate_population, rec
 from celegans_nn.tasks import make_task
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """gymnasium's own HalfCheetah leaves a MUJOCO_LOG.TXT where it is made."""
+    monkeypatch.chdir(tmp_path)
+
+
 def swaying(n, gain=0.8):
     """A policy of `n` outputs that depends on what it sees and how long it has lived."""
 
