@@ -143,4 +143,4 @@ def test_intervals_cover_the_truth_as_often_as_they_say(units):
     for trial in range(300):
         interval = statistics.bootstrap(rng.normal(size=units), seed=trial)
         hits += interval.low <= 0 <= interval.high
-    assert 0.91 <= hits / 300 <= 0.99  # 300 trials scatter by 0.013; benchmarks/coverage.py counts thousands
+    assert 0.91 <= hits / 300 <= 0.99  # 300 trials scatter by 0.013; benchmarks/calibration.py counts thousands

@@ -1,8 +1,8 @@
 """How often intervals hold the truth and tests reject what is true, on data whose truth is known.
 
-    python benchmarks/coverage.py [--repeats 4000]
+    python benchmarks/calibration.py [--repeats 4000]
 
-Writes benchmarks/results/coverage.md. Nominal: 95 % of intervals, 5 % of tests.
+Writes benchmarks/results/calibration.md. Nominal: 95 % of intervals, 5 % of tests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from celegans_nn.files import write_atomic
 from celegans_nn.studies import statistics
 
-RESULTS = Path(__file__).parent / "results" / "coverage.md"
+RESULTS = Path(__file__).parent / "results" / "calibration.md"
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
 SCORES: dict[str, Draw] = {
@@ -40,7 +40,7 @@ def main() -> None:
     lines = [
         "# Coverage of intervals and size of tests",
         "",
-        f"Made by `python benchmarks/coverage.py --repeats {repeats}`: {repeats} data sets of known truth of each "
+        f"Made by `python benchmarks/calibration.py --repeats {repeats}`: {repeats} data sets of known truth of each "
         f"kind, so that two standard errors of a figure near 95 or 5 % are {100 * margin:.1f} %. Intervals are "
         "nominally 95 %, tests nominally 5 %.",
         "",
