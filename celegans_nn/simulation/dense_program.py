@@ -21,7 +21,7 @@ class DenseProgram(NamedTuple):
 
 def pack_dense(net: DenseMLP, parameters: Mapping[str, Tensor]) -> Packed:
     """See `programs.pack`."""
-    weights = effective_values(net, parameters, lambda of: [layer.weight for layer in of.layers])
+    (weights,) = effective_values(net, parameters, lambda of: [[layer.weight for layer in of.layers]])
     layers: Any = net.layers
     sizes = [layers[0].in_features, *(layer.out_features for layer in layers)]
     program = DenseProgram(dense(sizes, inputs=0, weight=0, unit=sizes[0], rectified=True))

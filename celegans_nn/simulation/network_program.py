@@ -13,10 +13,12 @@ from celegans_nn.networks.feedforward import SparseMLP
 from celegans_nn.networks.interface import Coder, FixedCoder
 from celegans_nn.networks.network import Network, cells_of
 from celegans_nn.neurons import MODELS
+from celegans_nn.neurons.graded import pull
 from celegans_nn.simulation.lanes import Rows
 from celegans_nn.simulation.layers import Layers, dense, sparse
 from celegans_nn.simulation.network_ticks import STEPS, NetworkProgram, Wires
 from celegans_nn.simulation.packed import Packed, effective_values
+from celegans_nn.simulation.spread import Spread, coefficients, interval
 
 
 def network_obstacle(net: Network) -> str | None:
@@ -36,28 +38,50 @@ def pack_network(net: Network, parameters: Mapping[str, Tensor]) -> Packed:
     """See `programs.pack`."""
     order = _order(net)
 
-    def values(of: Network) -> list[Tensor]:
-        rule = [value for value in _rule(of) if isinstance(value, Tensor)]
+    def values(of: Network) -> tuple[list[Tensor], ...]:
+        rule = _rule(of)
         conductances = [] if of.gap is None else [torch.exp(of.gap.log_conductance)]
         coders = _coder_weights(of.encoder, of.encoder.first_weight) + _coder_weights(of.decoder, of.readout_weight())
-        return [of.chemical.edge_weights()[order], *conductances, *coders, *rule]
-
-    def start(of: Network) -> list[Tensor]:
-        state = of.initial_state(1, {"rule": _rule(of)})
+        spread, ends = _spread_values(of, rule)
+        own = [value for value in rule if isinstance(value, Tensor)]
+        state = of.initial_state(1, {"rule": rule})
         sent = state.sent if of.delay > 1 else ()
-        return [*cells_of(state), *sent]
+        weights = [of.chemical.edge_weights()[order], *conductances, *coders, *own, *spread]
+        return weights, [*cells_of(state), *sent], ends
 
     program, rows = _program(net)
-    begun = effective_values(net, parameters, start)
-    states = np.zeros((len(begun), rows), np.float32)
-    states[:, : begun.shape[1]] = begun
+    weights, begun, ends = effective_values(net, parameters, values)
+    if ends.shape[1]:
+        low, high, scale = ends.astype(np.float64).T
+        weights = np.concatenate([weights, coefficients(low, high, scale)], axis=1)
+    start = np.zeros((len(begun), rows), np.float32)
+    start[:, : begun.shape[1]] = begun
     output, cells = program.cells.output.first, len(net.worm)
-    return Packed(program, effective_values(net, parameters, values), states, range(output, output + cells))
+    return Packed(program, weights, start, range(output, output + cells))
 
 
 def _rule(net: Network) -> Any:
-    """The neuron model's parameters as its ticks use them."""
-    return net.precompute()["rule"] if net.model.settle is not None else net.parameters_of_rule()
+    """The neuron model's parameters as the ticks use them: `Network.precompute` without what only torch needs."""
+    rule = net.parameters_of_rule()
+    if net.model.settle is None:
+        return rule
+    chemical, gap = net.chemical.matrix(), None if net.gap is None else net.gap.matrix()
+    return net.model.settle(rule, torch.relu(chemical), torch.relu(-chemical), gap)
+
+
+def _spread_values(net: Network, rule: Any) -> tuple[list[Tensor], list[Tensor]]:
+    """The weights of `Spread` but its coefficients, and what those follow from: low, high and dt/C."""
+    nothing = net.chemical.log_weight.new_zeros(0)
+    if net.model.spread is None:
+        return [], [nothing]
+    if net.gap is None:
+        return [net.model.spread(rule, None)], [nothing]
+    per_ps = 2 * rule.half_per_ps
+    matrix = per_ps * pull(rule, net.gap.matrix())
+    low, high = interval(matrix.diagonal(), per_ps * rule.coupled)
+    half = (high - low) / 2
+    diagonal = (matrix.diagonal() - (high + low) / 2) / half
+    return [diagonal, -matrix[net.gap.pre, net.gap.post] / half], [low, high, per_ps]
 
 
 def _order(net: Network) -> Tensor:
@@ -80,28 +104,29 @@ def _coder_layers(coder: Any, inputs: int, weight: int, unit: int) -> Layers:
 
 
 def _program(net: Network) -> tuple[NetworkProgram, int]:
-    """The program, and how many rows its state has."""
-    cells, interface, feedforward = len(net.worm), net.interface, isinstance(net, SparseMLP)
+    """The program, and how many rows its state has. Rows of weights and of the state follow in the order written."""
+    cells, interface, fields = len(net.worm), net.interface, net.model.state._fields
     pre, post = np.divmod(net.chemical.edge_places().numpy()[_order(net).numpy()], cells)
-    chemical = _wires(cells, pre, post, np.arange(len(pre)))
-    gap = _gap_wires(net, len(pre))
-    fields = net.model.state._fields
+    gaps = 0 if net.gap is None else len(net.gap.pre)
+
     sent = len(fields) * cells
     current = sent + (cells * (net.delay - 1 + net.ticks) if net.delay > 1 else 0)
-    seen = current + cells
-    encoder_at = len(pre) + len(gap.source) // 2
-    encoder = _coder_layers(net.encoder, seen, encoder_at, seen + len(interface.observations))
+    seen = current + (4 if net.model.conductance else 1) * cells
+    encoder = _coder_layers(net.encoder, seen, len(pre) + gaps, seen + len(interface.observations))
     driven = encoder.unit + encoder.hidden
     mean = driven + len(interface.input_cells) + 1
     outputs = net.output_cells.numpy().astype(np.int64)
-    decoder_at = encoder_at + len(encoder.source)
-    decoder = _coder_layers(net.decoder, mean, decoder_at, mean + len(outputs))
+    decoder = _coder_layers(net.decoder, mean, encoder.weight + len(encoder.source), mean + len(outputs))
     answer = decoder.unit + decoder.hidden
+    rule, diagonal = _rule_rows(_rule(net), decoder.weight + len(decoder.source))
+
     program = NetworkProgram(
-        rule=_rule_rows(_rule(net), decoder_at + len(decoder.source)),
+        rule=rule,
         cells=net.model.state(*(Rows(k * cells, 1) for k in range(len(fields)))),
-        chemical=chemical,
-        gap=gap,
+        chemical=_wires(cells, pre, post, np.arange(len(pre))),
+        gap=_gap_wires(net),
+        conductance=len(pre),
+        spread=Spread(diagonal, diagonal + cells, diagonal + cells + gaps),
         drive=driven + net.source.numpy().astype(np.int64),
         outputs=outputs,
         encoder=encoder,
@@ -109,7 +134,7 @@ def _program(net: Network) -> tuple[NetworkProgram, int]:
         encoder_gain=np.float32(net.model.encoder_gain),
         ticks=net.ticks,
         delay=net.delay,
-        feedforward=feedforward,
+        feedforward=isinstance(net, SparseMLP),
         sent=sent,
         current=current,
         seen=seen,
@@ -120,8 +145,8 @@ def _program(net: Network) -> tuple[NetworkProgram, int]:
     return program, answer + len(interface.actions)
 
 
-def _rule_rows(rule: Any, at: int) -> Any:
-    """The rule with the rows in the place of its tensors, one after the other from row `at`."""
+def _rule_rows(rule: Any, at: int) -> tuple[Any, int]:
+    """The rule with rows in the place of its tensors, one after the other from row `at`, and the row after them."""
     fields = []
     for value in rule:
         if isinstance(value, Tensor):
@@ -129,17 +154,17 @@ def _rule_rows(rule: Any, at: int) -> Any:
             at += value.numel()
         else:
             fields.append(value)
-    return type(rule)(*fields)
+    return type(rule)(*fields), at
 
 
-def _gap_wires(net: Network, weight: int) -> Wires:
-    """Both cells of every gap junction; its conductance stands in row `weight` + its number."""
+def _gap_wires(net: Network) -> Wires:
+    """Both cells of every gap junction."""
     none = np.zeros(0, np.int64)
     a, b = (none, none) if net.gap is None else (net.gap.pre.numpy(), net.gap.post.numpy())
-    return _wires(len(net.worm), np.r_[a, b], np.r_[b, a], weight + np.tile(np.arange(len(a)), 2))
+    return _wires(len(net.worm), np.r_[a, b], np.r_[b, a], np.tile(np.arange(len(a)), 2))
 
 
-def _wires(cells: int, source: np.ndarray, target: np.ndarray, weight: np.ndarray) -> Wires:
+def _wires(cells: int, source: np.ndarray, target: np.ndarray, pair: np.ndarray) -> Wires:
     order = np.lexsort((source, target))
     first = np.searchsorted(target[order], np.arange(cells + 1))
-    return Wires(*(np.ascontiguousarray(a, np.int64) for a in (first, source[order], weight[order])))
+    return Wires(*(np.ascontiguousarray(a, np.int64) for a in (first, source[order], pair[order])))

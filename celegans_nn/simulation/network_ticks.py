@@ -8,10 +8,11 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from celegans_nn.neurons import alif, izhikevich, lif, rate, relu
-from celegans_nn.simulation.lane_ops import ONE, ZERO, on_lanes
+from celegans_nn.neurons import SynapticInput, alif, graded, izhikevich, lif, rate, relu
+from celegans_nn.simulation.lane_ops import ONE, ZERO, on_lanes, rectify
 from celegans_nn.simulation.lanes import OPTIONS, gather, load, of, scatter, store
 from celegans_nn.simulation.layers import Layers, copy_rows, run_layers, weighted
+from celegans_nn.simulation.spread import Spread, spread_push
 
 STEPS: dict[Any, Any] = {
     relu.ReluParameters: on_lanes(relu.step),
@@ -19,8 +20,11 @@ STEPS: dict[Any, Any] = {
     lif.LIFParameters: on_lanes(lif.step),
     alif.ALIFParameters: on_lanes(alif.step),
     izhikevich.IzhikevichParameters: on_lanes(izhikevich.step),
+    graded.GradedParameters: on_lanes(graded.step),
 }
 """The update rules, by the type of their parameters."""
+PUSHES: dict[Any, Any] = {graded.GradedParameters: on_lanes(graded.push)}
+"""What conductance-based models have beside."""
 
 
 class Wires(NamedTuple):
@@ -30,8 +34,8 @@ class Wires(NamedTuple):
     """[N + 1]."""
     source: np.ndarray
     """[connections]: the cell at the other end."""
-    weight: np.ndarray
-    """[connections]: its row in the weights."""
+    pair: np.ndarray
+    """[connections]: the number of the gap junction, or the chemical edge, in the weights."""
 
 
 class NetworkProgram(NamedTuple):
@@ -45,6 +49,10 @@ class NetworkProgram(NamedTuple):
     """Its weights are in order, from row 0."""
     gap: Wires
     """Every gap junction twice, once for each of its cells."""
+    conductance: int
+    """The row of the weights from which on the gap junctions' conductances stand."""
+    spread: Spread
+    """Of a conductance-based model; else of no meaning."""
     drive: np.ndarray
     """int64 [N]: where each cell's drive stands."""
     outputs: np.ndarray
@@ -59,7 +67,7 @@ class NetworkProgram(NamedTuple):
     sent: int
     """With a delay above 1: the outputs of the last delay - 1 ticks, and after them those of this control step."""
     current: int
-    """[N]."""
+    """[N]: what `step` takes. In a conductance-based model 3 N more follow, for `spread_push`."""
     seen: int
     """The observations."""
     driven: int
@@ -80,6 +88,20 @@ def _compiled_advance(rule: Any, state: Any, given: Any) -> Any:
 
     def by_its_rule(rule: Any, state: Any, given: Any) -> Any:
         return step(rule, state, given)
+
+    return by_its_rule
+
+
+def push(rule: Any, state: Any, given: Any) -> Any:
+    """The current into one cell of a conductance-based model."""
+
+
+@overload(push, jit_options=OPTIONS)
+def _compiled_push(rule: Any, state: Any, given: Any) -> Any:
+    chosen = PUSHES[rule.instance_class]
+
+    def by_its_rule(rule: Any, state: Any, given: Any) -> Any:
+        return chosen(rule, state, given)
 
     return by_its_rule
 
@@ -114,24 +136,54 @@ def _tick(program: Any, weights: Any, state: Any, tick: Any) -> None:
         copy_rows(state, outputs, state, sent + (program.delay - 1) * cells, cells)
     else:
         sent = outputs
-    _currents(program, weights, state, sent)
+    gather_input(program.rule, program, weights, state, sent)
     for i in range(cells):
         rule, before = gather(program.rule, weights, i), gather(program.cells, state, i)
         scatter(program.cells, state, i, advance(rule, before, load(state, program.current + i)))
 
 
-@njit(**OPTIONS)
-def _currents(program: Any, weights: Any, state: Any, sent: Any) -> None:
+def gather_input(rule: Any, program: Any, weights: Any, state: Any, sent: Any) -> None:
+    """Writes what `step` takes for every cell to the rows from `current`, from what was sent in the rows `sent`."""
+
+
+@overload(gather_input, jit_options=OPTIONS)
+def _compiled_input(rule: Any, program: Any, weights: Any, state: Any, sent: Any) -> Any:
+    return _moves if rule.instance_class in PUSHES else _currents
+
+
+def _currents(rule: Any, program: Any, weights: Any, state: Any, sent: Any) -> None:
     """The current into every cell: of its drive, its synapses and its gap junctions."""
-    drive, seen = program.drive, program.cells.potential.first
-    first, source = program.chemical.first, program.chemical.source
-    first_gap, partner, conductance = program.gap.first, program.gap.source, program.gap.weight
+    drive, first, source = program.drive, program.chemical.first, program.chemical.source
     for i in range(drive.size):
         current = weighted(load(state, drive[i]), weights, 0, state, sent, source, first[i], first[i + 1])
-        own = load(state, seen + i)
-        for k in range(first_gap[i], first_gap[i + 1]):
-            current = current + load(weights, conductance[k]) * (load(state, seen + partner[k]) - own)
-        store(state, program.current + i, current)
+        gap = gap_current(program.gap, weights, program.conductance, state, program.cells.potential.first, i)
+        store(state, program.current + i, current + gap)
+
+
+def _moves(rule: Any, program: Any, weights: Any, state: Any, sent: Any) -> None:
+    """What the voltage of every cell moves by, from all cells' pushes."""
+    drive, first, source = program.drive, program.chemical.first, program.chemical.source
+    for i in range(drive.size):
+        excitatory, inhibitory = of(ZERO), of(ZERO)
+        for e in range(first[i], first[i + 1]):
+            weight, transmitted = load(weights, e), load(state, sent + source[e])
+            excitatory = excitatory + rectify(weight) * transmitted
+            inhibitory = inhibitory + rectify(-weight) * transmitted
+        gap = gap_current(program.gap, weights, program.conductance, state, program.cells.voltage.first, i)
+        given = SynapticInput(load(state, drive[i]), excitatory, inhibitory, gap)
+        own, cell = gather(program.rule, weights, i), gather(program.cells, state, i)
+        store(state, program.current + i, push(own, cell, given))
+    spread_push(program.spread, program.gap, weights, state, program.current, drive.size)
+
+
+@njit(**OPTIONS)
+def gap_current(gap: Any, weights: Any, conductance: Any, state: Any, seen: Any, i: Any) -> Any:
+    """sum_j g_ij (x_j - x_i) of cell i, x in the rows from `seen`."""
+    partner, pair = gap.source, gap.pair
+    current, own = of(ZERO), load(state, seen + i)
+    for e in range(gap.first[i], gap.first[i + 1]):
+        current = current + load(weights, conductance + pair[e]) * (load(state, seen + partner[e]) - own)
+    return current
 
 
 @njit(**OPTIONS)

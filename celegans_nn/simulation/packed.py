@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,28 +28,28 @@ class Packed(NamedTuple):
 
 
 def effective_values(
-    net: nn.Module, parameters: Mapping[str, Tensor], values: Callable[[Any], list[Tensor]]
-) -> np.ndarray:
-    """float32 [P, D]: all that `values` gives, one after the other, for each individual.
+    net: nn.Module, parameters: Mapping[str, Tensor], values: Callable[[Any], Sequence[Sequence[Tensor]]]
+) -> list[np.ndarray]:
+    """What `values` gives for each individual, float32 [P, ...]: an array for each of its groups of tensors.
 
     values: takes the module with an individual's parameters in it.
     """
 
-    def individual(own: dict[str, Tensor]) -> Tensor:
+    def individual(own: dict[str, Tensor]) -> tuple[Tensor, ...]:
         return functional_call(_Values(net, values), {f"net.{name}": value for name, value in own.items()}, ())
 
     stacked = {name: value.detach().contiguous() for name, value in parameters.items()}
     with torch.no_grad():
-        rows = vmap(individual, chunk_size=INDIVIDUALS_AT_ONCE)(stacked)
-    return np.ascontiguousarray(rows.numpy(), np.float32)
+        groups = vmap(individual, chunk_size=INDIVIDUALS_AT_ONCE)(stacked)
+    return [np.ascontiguousarray(rows.numpy(), np.float32) for rows in groups]
 
 
 class _Values(nn.Module):
     """Lets `functional_call` reach what is no `forward`."""
 
-    def __init__(self, net: nn.Module, values: Callable[[Any], list[Tensor]]):
+    def __init__(self, net: nn.Module, values: Callable[[Any], Sequence[Sequence[Tensor]]]):
         super().__init__()
         self.net, self.values = net, values
 
-    def forward(self) -> Tensor:
-        return torch.cat([value.reshape(-1) for value in self.values(self.net)])
+    def forward(self) -> tuple[Tensor, ...]:
+        return tuple(torch.cat([value.flatten() for value in group]) for group in self.values(self.net))
