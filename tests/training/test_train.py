@@ -61,6 +61,15 @@ def test_the_same_seed_trains_the_same_bits_and_another_seed_others(method):
     assert runs[0].curve == runs[1].curve
 
 
+def test_threads_of_the_simulation_change_no_bit():
+    task = swimmer()
+    how = {"method": "ars", "seed": 0, "budget": 500, "options": SMALL | {"normalise": True, "ars": {"directions": 20}}}
+    one, two, four = (train(network(task), task, **how, threads=n) for n in (1, 2, 4))
+    assert one.curve == two.curve == four.curve and one.scores == two.scores == four.scores
+    for name, value in values(one.net).items():
+        assert torch.equal(value, values(two.net)[name]) and torch.equal(value, values(four.net)[name])
+
+
 def test_training_leaves_the_network_it_was_given_and_the_global_random_states_alone():
     task, rng = make_task("digits"), np.random.get_state()[1].copy()  # noqa: NPY002
     net, state = network(task, "rate"), torch.random.get_rng_state()
