@@ -15,6 +15,7 @@ import tyro
 from tyro.conf import Positional
 
 from celegans_nn.errors import CelegansError, one_line
+from celegans_nn.train_commands import evaluate, train
 from celegans_nn.wiring_commands import info, null_models, print_table, rewire
 
 WRONG_USE, INTERRUPTED = 2, 130
@@ -106,7 +107,9 @@ def data() -> int:
     raise AssertionError("a group of commands is never called")
 
 
-COMMANDS: dict[str, Callable[..., int]] = {"info": info, "rewire": rewire, "study": study, "data": data}
+COMMANDS: dict[str, Callable[..., int]] = {
+    "info": info, "rewire": rewire, "train": train, "evaluate": evaluate, "study": study, "data": data,
+}  # fmt: skip
 GROUPS: dict[str, dict[str, Callable[..., int]]] = {
     "study": {"run": study_run, "resume": study_resume, "report": study_report},
     "data": {"verify": data_verify},

@@ -10,6 +10,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "celegans_nn"
 FLOORS = [
     {"cli"},
+    {"train_commands"},
+    {"network_flags", "train_progress"},
     {"wiring_commands"},
     {"studies"},
     {"generations"},

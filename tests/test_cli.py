@@ -11,7 +11,7 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.rewiring import NULLS, rewire_many
 
-COMMANDS = ["info", "rewire", "study run", "study resume", "study report", "data verify"]
+COMMANDS = ["info", "rewire", "train", "evaluate", "study run", "study resume", "study report", "data verify"]
 
 
 def run(capsys, *words):
@@ -32,12 +32,24 @@ def test_every_command_has_help_with_an_example(capsys, command):
 
 def test_the_first_help_names_every_command(capsys):
     _, out, _ = run(capsys, "--help")
-    for word in ("info", "rewire", "study", "data", "study run", "study resume", "study report", "data verify"):
+    for word in (
+        "info",
+        "rewire",
+        "train",
+        "evaluate",
+        "study",
+        "data",
+        "study run",
+        "study resume",
+        "study report",
+        "data verify",
+    ):
         assert word in " ".join(out.split())
 
 
-def test_a_command_with_randomness_takes_a_seed(capsys):
-    assert "--seed" in run(capsys, "rewire", "--help")[1]
+@pytest.mark.parametrize("command", ["rewire", "train", "evaluate"])
+def test_a_command_with_randomness_takes_a_seed(capsys, command):
+    assert "--seed" in run(capsys, command, "--help")[1]
 
 
 @pytest.mark.parametrize(
