@@ -202,9 +202,10 @@ def main() -> None:
     kept = given.results / "runs"
     with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
         for future in as_completed([pool.submit(run, name, seed, given.budget, kept) for name, seed in todo]):
-            rows += future.result()
+            new = future.result()
+            last = new[-1]
+            rows += new
             write(rows, given.results)
-            last = rows[-1]
             print(
                 f"{last['experiment']}, seed {last['seed']}: {last['score']:.4g} after {last['cost']} steps", flush=True
             )
