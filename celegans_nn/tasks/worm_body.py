@@ -29,10 +29,10 @@ PHYSICS_DTS = (0.004, 0.002, 0.001)
 BODY_LENGTH = 1e-3
 """m; an adult (Boyle, Berri and Cohen 2012, Front. Comput. Neurosci. 6:10)."""
 BENDING_MODULUS = 9.5e-14
-"""N m^2 a (rad/m), or N m^3: Fang-Yen et al. 2010, PNAS 107:20323. The lateral springs of Boyle et al. 2012 alone
-(10 mN/m, 24 segments, 80 um wide) give 1.3e-15 at rest and up to 2e-14 with both muscles active."""
+"""N m^3: Fang-Yen et al. 2010, PNAS 107:20323, as it is commonly cited. Estimates differ widely: the lateral springs
+of Boyle et al. 2012 (10 mN/m, 24 segments, 80 um wide) give 1.3e-15 at rest, and up to 2e-14 with active muscles."""
 TISSUE_VISCOSITY = 5e-16
-"""N m^3 s, Fang-Yen et al. 2010: bends relax within 5 ms where no fluid is in the way."""
+"""N m^3 s, the same: bends relax within 5 ms where no fluid is in the way."""
 MUSCLE_TAU = 0.1
 """s, first-order lag of a muscle's force behind its input (Boyle et al. 2012)."""
 FULL_BEND = 10.0
