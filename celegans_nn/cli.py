@@ -15,6 +15,7 @@ import tyro
 from tyro.conf import Positional
 
 from celegans_nn.errors import CelegansError, one_line
+from celegans_nn.render_command import render
 from celegans_nn.train_commands import evaluate, train
 from celegans_nn.wiring_commands import info, null_models, print_table, rewire
 
@@ -108,7 +109,8 @@ def data() -> int:
 
 
 COMMANDS: dict[str, Callable[..., int]] = {
-    "info": info, "rewire": rewire, "train": train, "evaluate": evaluate, "study": study, "data": data,
+    "info": info, "rewire": rewire, "train": train, "evaluate": evaluate, "render": render, "study": study,
+    "data": data,
 }  # fmt: skip
 GROUPS: dict[str, dict[str, Callable[..., int]]] = {
     "study": {"run": study_run, "resume": study_resume, "report": study_report},

@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "celegans_nn"
 FLOORS = [
     {"cli"},
+    {"render_command"},
     {"train_commands"},
     {"network_flags", "train_progress"},
     {"wiring_commands"},

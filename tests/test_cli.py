@@ -11,7 +11,7 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.rewiring import NULLS, rewire_many
 
-COMMANDS = ["info", "rewire", "train", "evaluate", "study run", "study resume", "study report", "data verify"]
+COMMANDS = ["info", "rewire", "train", "evaluate", "render", "study run", "study resume", "study report", "data verify"]
 
 
 def run(capsys, *words):
@@ -47,7 +47,7 @@ def test_the_first_help_names_every_command(capsys):
         assert word in " ".join(out.split())
 
 
-@pytest.mark.parametrize("command", ["rewire", "train", "evaluate"])
+@pytest.mark.parametrize("command", ["rewire", "train", "evaluate", "render"])
 def test_a_command_with_randomness_takes_a_seed(capsys, command):
     assert "--seed" in run(capsys, command, "--help")[1]
 

@@ -1,9 +1,10 @@
-"""train and evaluate on the command line: what is saved, what is printed, and what a second call does."""
+"""train, evaluate and render on the command line: what is saved, what is printed, and what a second call does."""
 
 import csv
 import json
 
 import pytest
+from PIL import Image
 
 from celegans_nn import cli
 from celegans_nn.errors import CelegansError
@@ -148,6 +149,19 @@ def test_a_network_without_a_training_is_scored_on_a_task_that_is_named(capsys, 
     assert command(capsys, "evaluate", tmp_path, "--task", "swimmer3", "--episodes", 1)[0] == 0
 
 
+def test_render_films_the_episode_that_evaluate_scores(capsys, tmp_path):
+    net = make_network("haspel2012", NetworkFlags(ticks=10), make_task("swimmer3"), "ga", seed=0)
+    save_network(net, tmp_path / "net")
+    words = [tmp_path / "net", "--task", "swimmer3", "--task-options", "episode_steps=5", "--seed", 3]
+    code, out, _ = command(capsys, "render", *words, "--out", tmp_path / "f.gif")
+    assert code == 0
+    film = Image.open(tmp_path / "f.gif")
+    assert film.n_frames == 6
+    assert film.height > 400, "the cells stand below the body"
+    scored = json.loads(command(capsys, "evaluate", *words, "--episodes", 1, "--json")[1])["mean"]["return"]
+    assert out == f"6 frames of 0.1 s, return {scored:.4g}: written to {tmp_path / 'f.gif'}\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -162,6 +176,9 @@ def test_a_network_without_a_training_is_scored_on_a_task_that_is_named(capsys, 
         (["evaluate", "nowhere"], "nowhere/network.json: No such file"),
         (["evaluate", "SWIMMER", "--task", "hopper"], "does not fit hopper"),
         (["evaluate", "SWIMMER", "--ablate", "AVB"], "has no cells"),
+        (["render", "SWIMMER", "--out", "f.avi"], "f.avi: a film ends in .gif or .mp4"),
+        (["render", "SWIMMER", "--view", "3d"], "--view 3d: give flat or mujoco"),
+        (["render", "nowhere"], "nowhere/network.json: No such file"),
         (["evaluate", "SWIMMER", "--episodes", "0"], "--episodes is 0; give a whole number from 1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A swimmer's episode as an animated GIF, drawn from the positions of its links without OpenGL."""
+"""An episode of a body as an animated GIF, drawn from the places of its links without OpenGL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -26,6 +26,27 @@ EDGES = (1.0, 0.75, 0.5, 0.25)
 """Shares of a colour over water, for smooth edges."""
 MARGIN = 34
 """Pixels kept free around the path; the caption stands above it, the scale bar below."""
+LONG_PATH = 8.0
+"""Body lengths; the camera goes with a body that comes further than this, so that it can still be seen."""
+FOLLOWED = 0.45
+"""The share of the picture that a body takes where the camera goes with it."""
+
+
+class Look(NamedTuple):
+    """What is to be known of a body to draw it."""
+
+    unit: str
+    """Of the lengths in a recording."""
+    width: float
+    """Of the body, in that unit."""
+    tapered: bool
+    """Whether it narrows towards both ends."""
+
+
+CHAIN = Look("m", 0.018, False)
+"""The links of a swimmer or a walker."""
+WORM = Look("mm", 0.08, True)
+"""An adult C. elegans of 1 mm, 80 um thick."""
 
 
 @dataclass(frozen=True)
@@ -40,47 +61,135 @@ class Animation:
     """How many times faster than in the simulation it plays."""
 
 
+def animate(recording: Recording, title: str, look: Look = CHAIN) -> Animation:
+    """Draw an episode: the body, the path of its centre, a grid of the medium and a scale bar.
+
+    Every frame carries the title, the time and the distance so far; the first one also shows where the body
+    will have come to, so that it tells the story where nothing moves.
+    """
+    view = BodyView(recording, title, look)
+    shown, delay_ms, speed_up = pace(recording, MOST_FRAMES)
+    frames = [view.frame(step) for step in shown]
+    return Animation(
+        gif=gif_bytes(frames, delay_ms, view.colours),
+        first_frame=_png(frames[0]),
+        seconds=(len(recording.segments) - 1) * recording.control_dt,
+        speed_up=speed_up,
+    )
+
+
+def pace(recording: Recording, most_frames: int) -> tuple[list[int], int, float]:
+    """(the steps that a GIF shows, ms between them, how many times faster than simulated it plays)."""
+    steps = len(recording.segments) - 1
+    stride = max(1, -(-steps // most_frames))
+    delay_ms = max(20, round(1000 * recording.control_dt * stride / 10) * 10)  # GIF counts hundredths of a second
+    return list(range(0, steps + 1, stride)), delay_ms, 1000 * recording.control_dt * stride / delay_ms
+
+
 @dataclass(frozen=True)
 class _Camera:
-    """Metres to pixels, the same for every frame."""
+    """Lengths to pixels."""
 
     centre: np.ndarray
     scale: float
-    """Pixels a metre."""
+    """Pixels a unit of length."""
 
     def __call__(self, points: np.ndarray) -> list[tuple[float, float]]:
         moved = (points.reshape(-1, 2) - self.centre) * np.array([self.scale, -self.scale])
         return [tuple(p) for p in moved + np.array([WIDTH, HEIGHT + 14]) * SUPERSAMPLING / 2]
 
 
-def animate(recording: Recording, title: str) -> Animation:
-    """Draw an episode: the body, the path of its centre, a grid of the medium and a scale bar.
+class BodyView:
+    """The body at each step of a recording, seen from above (or from the side), WIDTH x HEIGHT pixels.
 
-    Every frame carries the title, the time and the distance so far; the first one also shows where the body
-    will have come to, so that it tells the story where nothing moves.
+    One camera shows a whole short path; along a long one it goes with the body.
     """
-    segments = recording.segments
-    steps = len(segments) - 1
-    stride = max(1, -(-steps // MOST_FRAMES))
-    shown = list(range(0, steps + 1, stride))
-    delay_ms = max(20, round(1000 * recording.control_dt * stride / 10) * 10)  # GIF counts hundredths of a second
-    camera = _camera(segments)
-    centre = segments.mean(axis=(1, 2))
-    background = _background(camera, segments, centre)
-    frames = []
-    for step in shown:
-        distance = centre[step, 0] - centre[0, 0]
-        lines = (title, f"{step * recording.control_dt:4.1f} s    {distance:+.2f} m along its first heading")
-        frames.append(_frame(background, camera, segments[step], centre[: step + 1], lines))
-    return Animation(
-        gif=_gif(frames, delay_ms, segments.shape[1]),
-        first_frame=_png(frames[0]),
-        seconds=steps * recording.control_dt,
-        speed_up=1000 * recording.control_dt * stride / delay_ms,
-    )
+
+    def __init__(self, recording: Recording, title: str, look: Look):
+        self.recording, self.title, self.look = recording, title, look
+        self.centre = recording.segments.mean(axis=(1, 2))
+        links = recording.segments.shape[1]
+        self.gradient = _gradient(links)
+        along = np.linspace(0, 1, links + 1)
+        # at both ends of every link; an ellipse's outline, Boyle et al. 2012
+        self.widths = look.width * (np.sqrt(1 - 0.96 * (2 * along - 1) ** 2) if look.tapered else np.ones(links + 1))
+        path, extent = np.ptp(self.centre, axis=0), float(np.ptp(recording.segments, axis=(1, 2)).max())
+        self.followed = float(path.max()) > LONG_PATH * extent
+        if self.followed:
+            self.scale = FOLLOWED * min(WIDTH, 1.6 * HEIGHT) / extent * SUPERSAMPLING
+        else:
+            self.camera = _whole(recording.segments)
+            self.scale = self.camera.scale
+        self.grid = _grid(self.scale)
+        self.background = None if self.followed else self._background(self.camera)
+
+    @property
+    def colours(self) -> list[tuple[int, ...]]:
+        """All that is drawn with, for a palette."""
+        return [ImageColor.getrgb(c) for c in (WATER, GRID, INK, FAINT, TRAIL, PATH, GHOST)] + self.gradient
+
+    def frame(self, step: int) -> Image.Image:
+        """The picture at row `step` of the recording."""
+        if self.background is None:
+            camera = _Camera(self.centre[step], self.scale)
+            image = self._medium(camera)
+        else:
+            camera, image = self.camera, self.background.copy()
+        draw = ImageDraw.Draw(image)
+        if step > 0:
+            draw.line(camera(self.centre[: step + 1]), fill=TRAIL, width=2 * SUPERSAMPLING, joint="curve")
+        self._body(draw, camera, self.recording.segments[step], self.gradient)
+        distance = self.centre[step, 0] - self.centre[0, 0]
+        told = f"{step * self.recording.control_dt:4.1f} s    {distance:+.2f} {self.look.unit} along its first heading"
+        left = 16 * SUPERSAMPLING
+        draw.text((left, 12 * SUPERSAMPLING), self.title, fill=INK, font=font(15, bold=True))
+        draw.text((left, 33 * SUPERSAMPLING), told, fill=FAINT, font=font(13))
+        return image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+
+    def _background(self, camera: _Camera) -> Image.Image:
+        """The medium, and on it the whole path and the last pose, faint."""
+        image = self._medium(camera)
+        draw = ImageDraw.Draw(image)
+        self._body(draw, camera, self.recording.segments[-1], [GHOST] * len(self.gradient))
+        draw.line(camera(self.centre), fill=PATH, width=SUPERSAMPLING, joint="curve")
+        return image
+
+    def _medium(self, camera: _Camera) -> Image.Image:
+        """Water, a grid, and a scale bar as long as its squares."""
+        image = Image.new("RGB", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING), WATER)
+        draw = ImageDraw.Draw(image)
+        span = np.array([WIDTH, HEIGHT]) * SUPERSAMPLING / camera.scale
+        first = np.floor((camera.centre - span) / self.grid)
+        for k in range(int(2 * span.max() / self.grid) + 2):
+            x, y = camera((first + k) * self.grid)[0]
+            draw.line([(x, 0), (x, image.height)], fill=GRID, width=SUPERSAMPLING)
+            draw.line([(0, y), (image.width, y)], fill=GRID, width=SUPERSAMPLING)
+        right, bottom = (WIDTH - MARGIN) * SUPERSAMPLING, (HEIGHT - 14) * SUPERSAMPLING
+        left = right - camera.scale * self.grid
+        draw.line([(left, bottom), (right, bottom)], fill=INK, width=2 * SUPERSAMPLING)
+        length = f"{self.grid:g} {self.look.unit}"
+        draw.text((left - 6 * SUPERSAMPLING, bottom), length, fill=INK, font=font(12), anchor="rm")
+        return image
+
+    def _body(
+        self, draw: ImageDraw.ImageDraw, camera: _Camera, body: np.ndarray, colours: Sequence[str | tuple[int, ...]]
+    ) -> None:
+        """Links with round joints, tail first so that the head lies on top."""
+        radii = np.maximum(2 * SUPERSAMPLING, np.rint(self.widths * camera.scale) / 2)
+        for k in range(len(body) - 1, -1, -1):
+            ends = np.array(camera(body[k]))
+            along = ends[1] - ends[0]
+            across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9)
+            sides = np.array([ends[0], ends[1], ends[1], ends[0]]) + np.outer(radii[[k, k + 1, k + 1, k]], across) * (
+                np.array([[1], [1], [-1], [-1]])
+            )
+            draw.polygon([tuple(p) for p in sides.tolist()], fill=colours[k])
+            for (x, y), r in zip(ends.tolist(), radii[k : k + 2], strict=True):
+                draw.ellipse((x - r, y - r, x + r, y + r), fill=colours[k])
 
 
-def _camera(segments: np.ndarray) -> _Camera:
+def _whole(segments: np.ndarray) -> _Camera:
+    """All poses, as large as they fit."""
     points = segments.reshape(-1, 2)
     low, high = points.min(axis=0), points.max(axis=0)
     room = np.array([WIDTH - 2 * MARGIN, HEIGHT - 3.2 * MARGIN])
@@ -88,49 +197,10 @@ def _camera(segments: np.ndarray) -> _Camera:
     return _Camera((low + high) / 2, scale * SUPERSAMPLING)
 
 
-def _background(camera: _Camera, segments: np.ndarray, centre: np.ndarray) -> Image.Image:
-    """Water, a grid of tenths of a metre, the whole path and the last pose, faint; and the scale bar."""
-    image = Image.new("RGB", (WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING), WATER)
-    draw = ImageDraw.Draw(image)
-    span = np.array([WIDTH, HEIGHT]) * SUPERSAMPLING / camera.scale
-    first = np.floor((camera.centre - span) * 10) / 10
-    for k in range(int(20 * span.max()) + 2):
-        x, y = camera(first + k / 10)[0]
-        draw.line([(x, 0), (x, image.height)], fill=GRID, width=SUPERSAMPLING)
-        draw.line([(0, y), (image.width, y)], fill=GRID, width=SUPERSAMPLING)
-    _body(draw, camera, segments[-1], [GHOST] * segments.shape[1])
-    draw.line(camera(centre), fill=PATH, width=SUPERSAMPLING, joint="curve")
-    right, bottom = (WIDTH - MARGIN) * SUPERSAMPLING, (HEIGHT - 14) * SUPERSAMPLING
-    draw.line([(right - camera.scale / 10, bottom), (right, bottom)], fill=INK, width=2 * SUPERSAMPLING)
-    font = _font(12)
-    draw.text((right - camera.scale / 10 - 6 * SUPERSAMPLING, bottom), "0.1 m", fill=INK, font=font, anchor="rm")
-    return image
-
-
-def _frame(
-    background: Image.Image, camera: _Camera, body: np.ndarray, path: np.ndarray, lines: Sequence[str]
-) -> Image.Image:
-    image = background.copy()
-    draw = ImageDraw.Draw(image)
-    if len(path) > 1:
-        draw.line(camera(path), fill=TRAIL, width=2 * SUPERSAMPLING, joint="curve")
-    _body(draw, camera, body, _gradient(len(body)))
-    left = 16 * SUPERSAMPLING
-    draw.text((left, 12 * SUPERSAMPLING), lines[0], fill=INK, font=_font(15, bold=True))
-    draw.text((left, 33 * SUPERSAMPLING), lines[1], fill=FAINT, font=_font(13))
-    return image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
-
-
-def _body(
-    draw: ImageDraw.ImageDraw, camera: _Camera, body: np.ndarray, colours: Sequence[str | tuple[int, ...]]
-) -> None:
-    """Links as thick lines with round joints, tail first so that the head lies on top."""
-    width = max(4 * SUPERSAMPLING, round(0.018 * camera.scale))
-    for link, colour in list(zip(body, colours, strict=True))[::-1]:
-        ends = camera(link)
-        draw.line(ends, fill=colour, width=width)
-        for x, y in ends:
-            draw.ellipse((x - width / 2, y - width / 2, x + width / 2, y + width / 2), fill=colour)
+def _grid(scale: float) -> float:
+    """The shortest of 0.1, 0.2, 0.5, 1, 2, ... whose squares are still 24 pixels wide."""
+    lengths = [m * 10.0**e for e in range(-1, 4) for m in (1, 2, 5)]
+    return next((length for length in lengths if length * scale >= 24 * SUPERSAMPLING), lengths[-1])
 
 
 def _gradient(links: int) -> list[tuple[int, ...]]:
@@ -140,13 +210,15 @@ def _gradient(links: int) -> list[tuple[int, ...]]:
 
 
 @lru_cache(maxsize=8)
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """The font of a picture that is drawn SUPERSAMPLING times as large as it is shown."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name), size * SUPERSAMPLING)
 
 
-def _gif(frames: Sequence[Image.Image], delay_ms: int, links: int) -> bytes:
-    palette = _palette(links)
+def gif_bytes(frames: Sequence[Image.Image], delay_ms: int, colours: Sequence[tuple[int, ...]]) -> bytes:
+    """Frames as an endless GIF, the first and the last held for a while."""
+    palette = _palette(colours)
     flat = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     durations = [4 * delay_ms, *[delay_ms] * (len(flat) - 2), 12 * delay_ms][: len(flat)]
     buffer = io.BytesIO()
@@ -154,15 +226,13 @@ def _gif(frames: Sequence[Image.Image], delay_ms: int, links: int) -> bytes:
     return buffer.getvalue()
 
 
-def _palette(links: int) -> Image.Image:
-    """The colours that are drawn with, each also mixed with water for smooth edges; the same in every frame.
+def _palette(colours: Sequence[tuple[int, ...]]) -> Image.Image:
+    """The colours that are drawn with, each also mixed with the first one for smooth edges; the same in every frame.
 
     A palette taken from a frame would drop the head's colour where the body is small, and flicker.
     """
-    drawn = [ImageColor.getrgb(c) for c in (WATER, GRID, INK, FAINT, TRAIL, PATH, GHOST)] + _gradient(links)
-    base = np.array(drawn[: 256 // len(EDGES)], dtype=float)
-    water = np.array(ImageColor.getrgb(WATER), dtype=float)
-    mixed = np.concatenate([share * base + (1 - share) * water for share in EDGES])
+    base = np.array(colours[: 256 // len(EDGES)], dtype=float)
+    mixed = np.concatenate([share * base + (1 - share) * base[0] for share in EDGES])
     image = Image.new("P", (1, 1))
     image.putpalette(np.rint(mixed).astype(np.uint8).tobytes())
     return image

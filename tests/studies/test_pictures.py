@@ -82,7 +82,7 @@ def recording(steps: int) -> Recording:
     ends = np.array([[[0.3, 0], [0.2, 0]], [[0.2, 0], [0.1, 0]], [[0.1, 0], [0.0, 0]]])
     segments = ends[None] + np.stack([along, 0 * along], axis=1)[:, None, None, :]
     none = np.zeros((steps, 0))
-    return Recording(0.03, np.zeros((steps + 1, 0)), segments, none, none, none, np.zeros(steps), False)
+    return Recording(0.03, np.zeros((steps + 1, 0)), segments, none, none, none, np.zeros(steps), False, none)
 
 
 def colours(image: Image.Image) -> set[tuple[int, ...]]:
