@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from celegans_nn.errors import TaskError
@@ -81,19 +84,46 @@ def tasks() -> Sequence[str]:
     return tuple(TASKS)
 
 
+def is_family(name: str) -> bool:
+    """Whether the name is one of those without a list: swimmer2 and up, and gymnasium's other environments."""
+    from celegans_nn.tasks import ENVIRONMENT
+
+    return name.startswith(ENVIRONMENT) or re.fullmatch(r"swimmer[1-9][0-9]*", name) is not None
+
+
 def methods() -> Sequence[str]:
     from celegans_nn.training import METHODS
 
     return tuple(METHODS)
 
 
+SCORES = ("untrained", "after_pretraining", "final")
+METRICS = {
+    "locomotion": ("", "_forward_speed", "_displacement_x", "_failed_episodes"),
+    "classification": ("", "_validation_accuracy"),
+}
+"""What training scores a network by, at each of `SCORES`: "" is the mean return, or the test accuracy."""
+
+
+def metrics(name: str, options: Mapping[str, Any]) -> Sequence[str]:
+    """The columns of the results by which networks on a task can be compared."""
+    kind = _kind(name, json.dumps(dict(options), sort_keys=True))
+    return tuple(when + metric for when in SCORES for metric in METRICS[kind])
+
+
 def check_task(name: str, options: Mapping[str, Any], method: str) -> None:
     """Make the task once: a wrong option or a data set that is not there is known before anything runs."""
+    kind = _kind(name, json.dumps(dict(options), sort_keys=True))
+    if method == "bptt" and kind != "classification":
+        raise TaskError(f'{name!r} has no gradient for method "bptt"; use "es", "ga", "es+ga", "ars" or "cma"')
+
+
+@lru_cache(maxsize=64)
+def _kind(name: str, options: str) -> str:
+    """The task is made once, not once a preset: a data set takes a while to read."""
     from celegans_nn.tasks import make_task
 
-    task = make_task(name, **options)
-    if method == "bptt" and task.kind != "classification":
-        raise TaskError(f'{name!r} has no gradient for method "bptt"; use "es", "ga", "es+ga", "ars" or "cma"')
+    return make_task(name, **json.loads(options)).kind
 
 
 def check_options(options: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -21,6 +22,11 @@ class NetworkSpec:
     label: str
     """Name shown in tables and figures; no part of the trial's hash."""
     source: str = "cook2019"
+    """A named wiring, or the path of a CSV table, a folder of them or a GraphML file, as it stands in the spec."""
+    graph: str | None = None
+    """Fingerprint of a wiring that is read from a file, which is what tells it from another one."""
+    file: str | None = None
+    """Where that file is on this machine; no part of the trial's hash."""
     circuit: str = "default"
     """A named circuit, "default" or "all" (the whole table)."""
     muscles: bool = True
@@ -68,6 +74,8 @@ class NetworkSpec:
             left_out |= {"control_seed", "scope"}
         if self.control == "interface_shuffle":
             left_out |= {"scope"}
+        if self.graph is None:
+            left_out |= {"graph", "file"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     @classmethod
@@ -117,7 +125,7 @@ class Trial:
     @cached_property
     def hash(self) -> str:
         """sha256 in hexadecimal over everything that determines the result: see `definition`."""
-        return hashlib.sha256(canonical_json(self.definition()).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(_without_places(self.definition())).encode()).hexdigest()
 
     def definition(self) -> dict[str, Any]:
         """Everything that determines the result, as JSON values; the version stands for the code."""
@@ -150,6 +158,33 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class ComparisonSpec:
+    """The main comparison, stated before anything runs: one task, one metric, the worm and at most three nulls."""
+
+    task: str
+    """Label of the task."""
+    metric: str
+    """A column of the results, such as final_forward_speed."""
+    worm: str
+    """Label of the network with the worm's own wiring."""
+    nulls: tuple[str, ...]
+    """Labels of its controls, each standing for all of its rewirings."""
+    margin: float
+    """The smallest effect that would matter, in the metric's unit."""
+    direction: str = "higher"
+    """Which values of the metric are better: "higher" or "lower"."""
+    alpha: float = 0.05
+    """Family-wise error over the nulls."""
+    test: str = "rank"
+    """"rank": p = (1 + k) / (1 + R), k of a null's R rewirings reaching the worm's score."""
+
+    @property
+    def fewest_rewirings(self) -> int:
+        """Of each null, below which Holm's correction lets nothing be significant: m / alpha - 1, 20 m - 1 at 5 %."""
+        return math.ceil(len(self.nulls) / self.alpha - 1e-9) - 1
+
+
+@dataclass(frozen=True)
 class Study:
     """A specification, read and checked."""
 
@@ -163,6 +198,7 @@ class Study:
     text: str
     """The file as it was read."""
     preset: str | None = None
+    comparison: ComparisonSpec | None = None
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -185,6 +221,13 @@ def shared_for(network: NetworkSpec, method: str) -> NetworkSpec:
     if share == "auto":
         share = "sign" if method.startswith("es") else "edge"
     return replace(network, share=share, like=like)
+
+
+def _without_places(value: Any) -> Any:
+    """A definition without what differs from one machine to another."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_places(v) for key, v in value.items() if key != "file"}
 
 
 def canonical_json(value: Any) -> str:

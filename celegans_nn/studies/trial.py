@@ -16,6 +16,7 @@ from celegans_nn.rewiring.control import INTERFACE_SHUFFLE
 from celegans_nn.studies.machine import source_hash
 from celegans_nn.studies.spec import NetworkSpec, TaskSpec, Trial, canonical_json
 from celegans_nn.studies.store import trial_path
+from celegans_nn.studies.wiring_files import read_wiring
 
 if TYPE_CHECKING:
     from torch import nn
@@ -133,12 +134,20 @@ def wirings(spec: NetworkSpec) -> tuple[Connectome, Connectome]:
 @lru_cache(maxsize=64)
 def _wirings(definition: str) -> tuple[Connectome, Connectome]:
     spec = NetworkSpec.from_definition(json.loads(definition))
-    circuit = None if spec.circuit == "all" else spec.circuit
-    worm = load_connectome(spec.source, circuit=circuit, muscles=spec.muscles, polarity=spec.polarity)
+    worm = _original(spec)
     if spec.control in ("none", INTERFACE_SHUFFLE):
         return worm, worm
     initial = "shared" if spec.weights == "shared" else "table"
     return worm, rewire(worm, spec.control, seed=spec.control_seed, scope=spec.scope, initial_weights=initial)
+
+
+def _original(spec: NetworkSpec) -> Connectome:
+    """The wiring before any control."""
+    if spec.graph is not None:
+        assert spec.file is not None
+        return read_wiring(spec.file, spec.graph)
+    circuit = None if spec.circuit == "all" else spec.circuit
+    return load_connectome(spec.source, circuit=circuit, muscles=spec.muscles, polarity=spec.polarity)
 
 
 def _row(trial: Trial, task: Any, result: Any) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def test_every_property_of_a_network_changes_the_hash(key):
 
 
 def test_every_property_that_is_no_label_is_in_the_list_of_that_test():
-    apart = {"label", "control_seed", "scope", "baseline", "like"}
+    apart = {"label", "control_seed", "scope", "baseline", "like", "graph", "file"}
     assert {f.name for f in fields(NetworkSpec)} - apart == set(OTHER_VALUES)
 
 
