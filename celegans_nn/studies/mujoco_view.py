@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
 from collections.abc import Sequence
 
 import mujoco
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 from celegans_nn.errors import CelegansError, one_line
 from celegans_nn.simulation.recording import Recording
-from celegans_nn.studies.animation import FAINT, HEIGHT, INK, SUPERSAMPLING, WIDTH, font
+from celegans_nn.studies.animation import FAINT, HEIGHT, INK, SUPERSAMPLING, WATER, WIDTH, font
 from celegans_nn.tasks.task import LocomotionTask
 
 VIEWS = ("flat", "mujoco")
@@ -25,10 +27,14 @@ class MujocoView:
     """
 
     def __init__(self, recording: Recording, task: LocomotionTask, title: str):
-        self.recording, self.model, self.title = recording, task.model, title
-        self.data = mujoco.MjData(task.model)
+        self.recording, self.title = recording, title
+        self.model = copy.copy(task.model)
+        self.model.vis.headlight.ambient[:], self.model.vis.headlight.diffuse[:] = 0.45, 0.6
+        self.data = mujoco.MjData(self.model)
         try:
-            self.renderer = mujoco.Renderer(task.model, HEIGHT, WIDTH)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a window system's own complaints
+                self.renderer = mujoco.Renderer(self.model, HEIGHT, WIDTH)
         except Exception as error:
             raise CelegansError(
                 f"--view mujoco: no OpenGL here ({one_line(error, 80)}); set MUJOCO_GL=egl or osmesa, or leave it out"
@@ -36,8 +42,17 @@ class MujocoView:
         extent = float(np.ptp(recording.segments, axis=(1, 2)).max())
         self.camera = mujoco.MjvCamera()
         self.camera.distance = FILLED * extent
-        from_above = np.ptp(recording.segments[..., 1]) > 0 and task.model.opt.gravity[2] == 0
-        self.camera.azimuth, self.camera.elevation = 90, -89 if from_above else -12
+        self.camera.azimuth, self.camera.elevation = 90, -89 if self._lies_flat() else -12
+
+    def _lies_flat(self) -> bool:
+        """Whether the body moves in the x-y plane, so that it is seen from above."""
+        places = []
+        for qpos in self.recording.qpos[:: max(len(self.recording.qpos) // 10, 1)]:
+            self.data.qpos[:] = qpos
+            mujoco.mj_kinematics(self.model, self.data)
+            places.append(self.data.xpos[1:].copy())
+        _, across, upwards = np.ptp(places, axis=(0, 1))
+        return bool(upwards < across)
 
     @property
     def colours(self) -> Sequence[tuple[int, ...]]:
@@ -51,7 +66,10 @@ class MujocoView:
         mujoco.mj_forward(self.model, self.data)
         self.camera.lookat[:] = self.data.subtree_com[1 if self.model.nbody > 1 else 0]
         self.renderer.update_scene(self.data, self.camera)
-        image = Image.fromarray(self.renderer.render())
+        pixels = self.renderer.render()
+        if not self.model.ntex:  # no sky of its own
+            pixels[(pixels == 0).all(axis=2)] = ImageColor.getrgb(WATER)
+        image = Image.fromarray(pixels)
         large = image.resize((WIDTH * SUPERSAMPLING, HEIGHT * SUPERSAMPLING))
         draw, left = ImageDraw.Draw(large), 16 * SUPERSAMPLING
         draw.rectangle((0, 0, large.width, 54 * SUPERSAMPLING), fill="white")

@@ -4,6 +4,7 @@ import builtins
 import dataclasses
 
 import imageio.v2 as imageio
+import mujoco
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,8 @@ from celegans_nn.simulation.recording import Recording
 from celegans_nn.studies.animation import CHAIN, HEAD, LONG_PATH, WIDTH, WORM, BodyView
 from celegans_nn.studies.cells_view import CellsView
 from celegans_nn.studies.film import write_film
+from celegans_nn.studies.mujoco_view import MujocoView
+from celegans_nn.tasks import make_task
 
 WIRING = load_connectome("haspel2012")
 
@@ -144,3 +147,12 @@ def test_mp4_without_imageio_is_refused_with_both_ways_out(tmp_path, monkeypatch
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(CelegansError, match=r"f\.mp4: MP4 needs imageio .* 'celegans_nn\[video\]', or name a \.gif"):
         write_film(tmp_path / "f.mp4", gliding(), BodyView(gliding(), "worm", CHAIN), None)
+
+
+def test_without_opengl_the_view_that_needs_it_is_refused_in_one_line(monkeypatch):
+    def none(*_):
+        raise RuntimeError("no\nplatform")
+
+    monkeypatch.setattr(mujoco, "Renderer", none)
+    with pytest.raises(CelegansError, match=r"--view mujoco: no OpenGL here \(no platform\); set MUJOCO_GL=egl"):
+        MujocoView(gliding(), make_task("swimmer3"), "worm")
