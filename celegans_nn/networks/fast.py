@@ -136,7 +136,7 @@ class _Ticks(torch.autograd.Function):
             numbers,
             kernels.Wires(*run.wiring.wires),
             run.ticks,
-            numbers.gain.dtype.type(run.model.encoder_gain),
+            _array(drive).dtype.type(run.model.encoder_gain),
             _array(drive),
             _array(weights)[run.wiring.order],
             _array(conductances),
@@ -157,7 +157,7 @@ class _Ticks(torch.autograd.Function):
             return None, *_in_torch(run, tensors, ctx.needs_input_grad[1:], (to_mean, *to_state))
         drive, weights, conductances, rule, state = _parts(run, tensors)
         kernels, compiled = _kernels(rule)
-        numbers, gain = _numbers(rule), rule.gain
+        numbers, gain = _numbers(rule), run.model.input_gain(rule)
         start = _stacked(compiled, state)
         to_mean = drive.new_zeros((run.steps, drive.shape[1], len(run.wiring.outputs))) if to_mean is None else to_mean
         to_end = _stacked(
@@ -176,7 +176,7 @@ class _Ticks(torch.autograd.Function):
             numbers,
             kernels.Wires(*run.wiring.wires),
             run.ticks,
-            numbers.gain.dtype.type(run.model.encoder_gain),
+            _array(drive).dtype.type(run.model.encoder_gain),
             _array(gain * weights)[run.wiring.order],
             _array(gain * conductances),
             *map(_array, (start, kept, to_mean, to_end, to_drive, to_weight, to_conductance, to_start, sums)),
@@ -185,13 +185,13 @@ class _Ticks(torch.autograd.Function):
         per_weight[torch.from_numpy(run.wiring.order)] = to_weight.sum(0)
         per_conductance = to_conductance.sum(0)
         to_rule = dict(zip(compiled.sums, sums.sum(0).to(drive.dtype), strict=True))
-        if gain.requires_grad:
+        if isinstance(gain, Tensor) and gain.requires_grad:
             # u is linear in gain times all that flows in, so its gradient is what the others' give together
             flowed = torch.dot(to_drive.flatten(), drive.flatten())
             to_rule["gain"] = flowed + per_weight @ weights + per_conductance @ conductances
         return (
             None,
-            to_drive.mul_(gain) if numbers.gain != 1 else to_drive,
+            to_drive.mul_(gain) if gain != 1 else to_drive,
             gain * per_weight,
             gain * per_conductance,
             *(to_rule.get(name) for name, value in zip(rule._fields, run.rule, strict=True) if value is None),

@@ -1,8 +1,9 @@
 """Update rules over whole arrays of cells, compiled, and their adjoints: what backpropagation does at each tick.
 
-Every rule here has a potential u = decay * voltage + gain * I, from which its output is formed. u is kept of every
-tick (and the adaptation before it, in `now[1]`); voltage and output follow from it. The ways forward run the rule
-itself, `neurons.*.step`; the ways back are its derivative by hand, with the surrogate for a spike's.
+Every rule here has a potential u = decay * voltage + gain * I, with `gain` the model's `input_gain`, from which its
+output is formed. u is kept of every tick (and the adaptation before it, in `now[1]`); voltage and output follow from
+it. The ways forward run the rule itself, `neurons.*.step`; the ways back are its derivative by hand, with the
+surrogate for a spike's.
 
 Arrays are flat. `state` and `grad` have the rows VOLTAGE, OUTPUT and, for `alif`, ADAPTATION. Loops are short, and
 several in the place of one, since a compiler uses the vector units only where few arrays may overlap.
@@ -135,7 +136,7 @@ def _update_alif(rule: Any, now: Any, state: Any) -> Any:
 def _recall_alif(rule: Any, now: Any, state: Any) -> Any:
     u, before, voltage, output = now[0], now[1], state[VOLTAGE], state[OUTPUT]
     for k in range(u.size):
-        output[k] = spike(u[k] - rule.threshold - before[k], rule.slope, rule.surrogate)
+        output[k] = spike(u[k] - (rule.threshold + before[k]), rule.slope, rule.surrogate)
         voltage[k] = select(output[k], rule.reset, u[k])
 
 
@@ -146,7 +147,7 @@ def _adjoint_alif(rule: Any, now: Any, after: Any, grad: Any, grad_felt: Any, su
     threshold = u.dtype.type(0)
     add_times(rule.beta, to_adaptation, to_output)
     for k in range(u.size):
-        distance = u[k] - rule.threshold - before[k]
+        distance = u[k] - (rule.threshold + before[k])
         to_output[k] *= surrogate_derivative(distance, rule.slope, rule.surrogate)
     for k in range(u.size):
         to_adaptation[k] = rule.adaptation_decay * to_adaptation[k] - to_output[k]

@@ -54,6 +54,8 @@ class Network(nn.Module):
     """
 
     source: Tensor
+    """[N]: the input cell that a cell is, by its number; of other cells the number of input cells."""
+    input_cells: Tensor
     output_cells: Tensor
     backend: str
     """"auto": the compiled way over the edges (`fast`) where that can run, else torch's ticks. "torch": these always.
@@ -86,14 +88,17 @@ class Network(nn.Module):
         self.log_constants = nn.ParameterDict(
             {name: torch.tensor(abs(c.value)).log() for name, c in self.constants.items() if c.trained}
         )
-        i, o = interface, [worm.index[name] for name in interface.output_cells]
-        self.encoder, self.decoder = coders(i, generator)
-        source = torch.full((len(worm),), len(i.input_cells))
-        source[[worm.index[name] for name in i.input_cells]] = torch.arange(len(i.input_cells))
+        self.encoder, self.decoder = coders(interface, generator)
         self.backend = "auto"
         self._wired: tuple[tuple[Any, ...], fast.Wiring] | None = None
+        into, out_of = (
+            [worm.index[name] for name in cells] for cells in (interface.input_cells, interface.output_cells)
+        )
+        source = torch.full((len(worm),), len(into))
+        source[into] = torch.arange(len(into))
         self.register_buffer("source", source, persistent=False)
-        self.register_buffer("output_cells", torch.tensor(o), persistent=False)
+        self.register_buffer("input_cells", torch.tensor(into), persistent=False)
+        self.register_buffer("output_cells", torch.tensor(out_of), persistent=False)
 
     def parameters_of_rule(self) -> Any:
         """The neuron model's parameters from the present constants: tensors, and whole numbers as they are."""
@@ -122,6 +127,8 @@ class Network(nn.Module):
                 effective["spread"] = self.model.spread(rule, gap)
         else:
             effective["chemical"] = chemical
+            if gap is not None:
+                effective["exchange"] = gap - torch.diag(gap.sum(-1))  # `gap_current` as one product
         return {"rule": rule, **effective}
 
     def initial_state(self, batch: int, effective: dict[str, Any] | None = None) -> Any:
@@ -147,9 +154,9 @@ class Network(nn.Module):
         return self.encoder(x)
 
     def _to_cells(self, code: Tensor) -> Tensor:
-        """The current [..., N] from what the encoder gives, [..., input cells]."""
+        """The current [batch, N] from what the encoder gives, [batch, input cells]."""
         current = code if self.model.encoder_gain == 1 else self.model.encoder_gain * code
-        return torch.nn.functional.pad(current, (0, 1)).index_select(-1, self.source)
+        return code.new_zeros(code.shape[0], len(self.worm)).index_copy(1, self.input_cells, current)
 
     def readout(self, output: Tensor) -> Tensor:
         """y [batch, outputs] from the cells' mean output [batch, N]."""
@@ -191,14 +198,15 @@ class Network(nn.Module):
     ) -> tuple[Tensor, Any]:
         effective = self.precompute() if effective is None else effective
         state = self.initial_state(code.shape[1], effective) if state is None else state
-        means, drives = [], self._to_cells(code).unbind(0)
+        totals, drives = [], [self._to_cells(at) for at in code.unbind(0)]
         for step in range(steps):
-            total: Any = 0.0
+            total = None
             for _ in range(self.ticks):
                 state = self.tick(drives[step % len(drives)], state, effective)
-                total = total + cells_of(state).output
-            means.append((total / self.ticks).index_select(1, self.output_cells))
-        return torch.stack(means), state
+                output = cells_of(state).output
+                total = output if total is None else total + output
+            totals.append(total.index_select(1, self.output_cells))  # type: ignore[union-attr]
+        return torch.stack(totals) / self.ticks, state
 
     def _run_compiled(
         self, code: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
@@ -218,8 +226,8 @@ class Network(nn.Module):
         key = (self.chemical.flat, self.chemical.free_flat, None if self.gap is None else self.gap.pre)
         if self._wired is None or any(a is not b for a, b in zip(self._wired[0], key, strict=True)):
             pairs = None if self.gap is None else (self.gap.pre, self.gap.post)
-            inputs = torch.tensor([self.worm.index[name] for name in self.interface.input_cells])
-            wiring = fast.Wiring.of(len(self.worm), self.chemical.edge_places(), pairs, inputs, self.output_cells)
+            ends = self.input_cells, self.output_cells
+            wiring = fast.Wiring.of(len(self.worm), self.chemical.edge_places(), pairs, *ends)
             self._wired = key, wiring
         return self._wired[1]
 
@@ -235,8 +243,8 @@ class Network(nn.Module):
 
     def _input(self, drive: Tensor, sent: Tensor, cells: Any, effective: dict[str, Any]) -> Any:
         """What reaches the cells: a current, or the conductances and the current apart."""
-        gap = effective.get("gap")
         if self.model.conductance:
+            gap = effective.get("gap")
             return SynapticInput(
                 drive=drive,
                 excitatory=sent @ effective["excitatory"],
@@ -244,7 +252,8 @@ class Network(nn.Module):
                 gap=torch.zeros_like(drive) if gap is None else gap_current(cells.voltage, gap),
             )
         current = torch.addmm(drive, sent, effective["chemical"])
-        return current if gap is None else current + gap_current(cells.potential, gap)
+        exchange = effective.get("exchange")
+        return current if exchange is None else torch.addmm(current, cells.potential, exchange)
 
     def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """x [time, batch, inputs] -> (y [time, batch, outputs], state).

@@ -98,7 +98,7 @@ def _lif(nir: Any, rule: Any, dt_ms: float, n: int) -> Any:
     return nir.LIF(
         v_threshold=np.full(n, np.nextafter(threshold, np.float32(-np.inf))),
         v_reset=np.full(n, float(rule.reset)),
-        **_leak(float(rule.decay), float(rule.gain), dt_ms, n),
+        **_leak(float(rule.decay), 1.0, dt_ms, n),
     )
 
 

@@ -29,7 +29,6 @@ class ALIFParameters(NamedTuple):
     slope: Any
     """Steepness of the surrogate gradient; the forward pass uses neither it nor the next."""
     surrogate: int
-    gain: Any
 
 
 class ALIFState(NamedTuple):
@@ -43,8 +42,8 @@ class ALIFState(NamedTuple):
 
 def step(p: ALIFParameters, state: ALIFState, current: Any) -> ALIFState:
     """One tick: v = decay v + I; s = 1 where v >= threshold + adaptation; v = reset where s; then the adaptation."""
-    potential = p.decay * state.voltage + p.gain * current
-    spike = ops.spike(potential - p.threshold - state.adaptation, p.slope, p.surrogate)
+    potential = p.decay * state.voltage + current
+    spike = ops.spike(potential - (p.threshold + state.adaptation), p.slope, p.surrogate)
     adaptation = p.adaptation_decay * state.adaptation + p.beta * spike
     return ALIFState(ops.select(spike, p.reset, potential), adaptation, spike, potential)
 
@@ -57,7 +56,6 @@ def parameters(constants: Mapping[str, Any], dt_ms: float) -> ALIFParameters:
         beta=constants["beta"],
         threshold=constants["threshold"],
         reset=0.0,
-        gain=1.0,
         **surrogate_parameters(DEFAULT),
     )
 
@@ -73,7 +71,7 @@ MODEL = NeuronModel(
         "beta": Constant(0.5, "dimensionless", '"adaptation time constant 0.5", Schmidgall et al. 2022 [inferred]'),
     },
     parameters=parameters,
-    input_gain=lambda p: p.gain,
+    input_gain=lambda p: 1.0,
     initial_log_weight=(-1.0, -1.5),  # Schmidgall et al. 2022, "ALIF"
     encoder_gain=lif.MODEL.encoder_gain,  # adaptation is 0 until a cell has fired: what brings lif to fire does here
     readout_gain=lif.MODEL.readout_gain,

@@ -23,7 +23,6 @@ class LIFParameters(NamedTuple):
     slope: Any
     """Steepness of the surrogate gradient; the forward pass uses neither it nor the next."""
     surrogate: int
-    gain: Any
 
 
 class LIFState(NamedTuple):
@@ -36,7 +35,7 @@ class LIFState(NamedTuple):
 
 def step(p: LIFParameters, state: LIFState, current: Any) -> LIFState:
     """One tick: v = decay v + I; s = 1 where v >= threshold; v = reset where s."""
-    potential = p.decay * state.voltage + p.gain * current
+    potential = p.decay * state.voltage + current
     spike = ops.spike(potential - p.threshold, p.slope, p.surrogate)
     return LIFState(ops.select(spike, p.reset, potential), spike, potential)
 
@@ -47,7 +46,6 @@ def parameters(constants: Mapping[str, Any], dt_ms: float) -> LIFParameters:
         decay=ops.exp(-dt_ms / constants["tau_ms"]),
         threshold=constants["threshold"],
         reset=0.0,
-        gain=1.0,
         **surrogate_parameters(DEFAULT),
     )
 
@@ -62,7 +60,7 @@ MODEL = NeuronModel(
         "threshold": Constant(1.0, "dimensionless", "not given by Schmidgall et al. 2022; 1 is usual"),
     },
     parameters=parameters,
-    input_gain=lambda p: p.gain,
+    input_gain=lambda p: 1.0,
     initial_log_weight=(-1.0, -1.5),  # Schmidgall et al. 2022, "ALIF"
     encoder_gain=5.0,  # chosen here: at 1 a fresh encoder brought no cell to its threshold on swimmer6
     readout_gain=3.0,  # chosen here

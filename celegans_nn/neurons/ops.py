@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from celegans_nn.neurons.surrogates import Spike
+from celegans_nn.neurons import jumps
 
 
 def exp(x: Any) -> Any:
@@ -39,10 +39,15 @@ def clip(x: Tensor, low: Any, high: Any) -> Tensor:
 
 
 def select(condition: Tensor, chosen: Any, otherwise: Tensor) -> Tensor:
-    """`chosen` where the condition is above 0, else (and for NaN) `otherwise`. No gradient flows to the condition."""
-    return torch.where(condition > 0, chosen, otherwise)
+    """`chosen` where the condition, a spike, is 1; `otherwise` where it is 0, an infinite one as the largest number
+    that there is; NaN where it is NaN. No gradient flows to the condition."""
+    return jumps.select(condition, _like(otherwise, chosen), otherwise)
 
 
 def spike(distance: Tensor, slope: Any, surrogate: int) -> Tensor:
     """1 where distance >= 0, else 0; NaN stays. Backwards the surrogate of that code and slope (see `surrogates`)."""
-    return Spike.apply(distance, torch.as_tensor(slope, dtype=distance.dtype, device=distance.device), surrogate)
+    return jumps.spike(distance, _like(distance, slope), surrogate)
+
+
+def _like(x: Tensor, value: Any) -> Tensor:
+    return torch.as_tensor(value, dtype=x.dtype, device=x.device)

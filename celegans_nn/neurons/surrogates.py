@@ -26,7 +26,7 @@ TRIANGLE_HEIGHT = 0.3
 
 SURROGATES = {
     # 1 / (1 + slope |x|)^2: Zenke and Ganguli 2018, Neural Computation 30:1514; the slope is chosen here, not tuned
-    "fast_sigmoid": Surrogate(lambda x, slope: 1 / (1 + slope * x.abs()) ** 2, 10.0),
+    "fast_sigmoid": Surrogate(lambda x, slope: torch.addcmul(x.new_ones(()), slope, x.abs()) ** -2, 10.0),
     # 1 / (1 + (slope x)^2): Fang et al. 2021, ICCV, whose primitive is arctan(pi x) / pi + 1/2
     "arctan": Surrogate(lambda x, slope: 1 / (1 + (slope * x) ** 2), torch.pi),
     # 0.3 max(0, 1 - slope |x|): Bellec et al. 2018, NeurIPS; without the 0.3 Esser et al. 2016, PNAS 113:11441
@@ -35,7 +35,7 @@ SURROGATES = {
 DEFAULT = "fast_sigmoid"
 CODES = {name: code for code, name in enumerate(SURROGATES)}
 """Whole numbers for the names, which a rule's parameters can hold."""
-_DERIVATIVES = tuple(surrogate.derivative for surrogate in SURROGATES.values())
+DERIVATIVES = tuple(surrogate.derivative for surrogate in SURROGATES.values())
 
 
 def surrogate_parameters(name: str) -> dict[str, Any]:
@@ -47,26 +47,3 @@ def surrogate_parameters(name: str) -> dict[str, Any]:
     if name not in SURROGATES:
         raise NetworkError(f"unknown surrogate {one_line(name)!r}; {nearest(name, SURROGATES)}")
     return {"slope": SURROGATES[name].slope, "surrogate": CODES[name]}
-
-
-class Spike(torch.autograd.Function):
-    """(distance, slope, code) -> 1 where distance >= 0, else 0; backwards the surrogate of that code.
-
-    NaN stays NaN: a network that diverged must not pass for a silent one.
-    """
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(distance: Tensor, slope: Tensor, code: int) -> Tensor:
-        return torch.where(distance.isnan(), distance, (distance >= 0).to(distance.dtype))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
-        distance, slope, ctx.code = inputs
-        ctx.save_for_backward(distance, slope)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        distance, slope = ctx.saved_tensors
-        return grad * _DERIVATIVES[ctx.code](distance, slope), None, None

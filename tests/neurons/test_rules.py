@@ -27,7 +27,7 @@ def test_relu_passes_the_positive_part_of_its_current_and_forgets():
 
 
 def test_lif_follows_the_trace_computed_by_hand():
-    p = lif.LIFParameters(decay=0.5, threshold=1.0, reset=0.0, slope=10.0, surrogate=0, gain=1.0)
+    p = lif.LIFParameters(decay=0.5, threshold=1.0, reset=0.0, slope=10.0, surrogate=0)
     state = lif.LIFState(*(torch.zeros(1, dtype=torch.float64) for _ in range(3)))
     trace = []
     for current in (0.75, 0.5, 0.5625, 0.0, 1.0, -2.0):
@@ -50,7 +50,7 @@ def test_lif_decays_by_e_to_the_minus_one_twentieth_a_millisecond():
 
 def test_alif_follows_the_trace_computed_by_hand():
     p = alif.ALIFParameters(
-        decay=0.5, adaptation_decay=0.5, beta=0.5, threshold=1.0, reset=0.0, slope=10.0, surrogate=0, gain=1.0
+        decay=0.5, adaptation_decay=0.5, beta=0.5, threshold=1.0, reset=0.0, slope=10.0, surrogate=0
     )
     state = alif.ALIFState(*(torch.zeros(1, dtype=torch.float64) for _ in range(4)))
     trace = []
