@@ -25,6 +25,8 @@ test-all: $(VENV)/installed-dev lint
 bench: $(VENV)/installed-bench
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/peers/rewiring.py
 	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/peers/gradient.py
+	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/peers/population.py
+	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/peers/population_cost.py
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check --quiet .

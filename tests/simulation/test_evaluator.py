@@ -1,6 +1,9 @@
 """The compiled closed loop: its bits, its agreement with the way through torch, and what happens where things break."""
 
+import os
 import signal
+import subprocess
+import sys
 import warnings
 from dataclasses import dataclass
 
@@ -109,27 +112,38 @@ def test_several_episodes_of_an_individual_are_those_it_has_one_by_one(net, task
     np.testing.assert_allclose(got.seen_sum, sum(column.seen_sum for column in columns), rtol=1e-12)
 
 
-def test_given_the_same_actions_the_compiled_loop_and_the_other_agree_to_the_last_bit(task):
-    actions = random_actions(STEPS, 3).astype(np.float32)
+def assert_same_for_the_same_actions(task, steps):
+    actions = random_actions(steps, 3, len(task.actions)).astype(np.float32)
 
     def policy(x, state):
         step = 0 if state is None else state
         return torch.from_numpy(actions[step]), step + 1
 
     simulator = PopulationSimulator(task, 3)
-    simulator.reset([5, 6, 7])
-    played = [step.actions.copy() for step in simulator.control_steps(policy, STEPS)]
-    scored = simulator.evaluate(policy, [5, 6, 7])
-    packed = pack_replay(np.stack(played, axis=1))
-    got = Crew(task, 2).run(packed, [Start(p, 5 + p) for p in range(3)], STEPS, squash=False)
-    np.testing.assert_array_equal(got.returns, scored.returns)
+    scored = simulator.evaluate(policy, [5, 6, 7], steps)
+    played = np.tanh(actions)
+    packed = pack_replay(played.swapaxes(0, 1))
+    got = Crew(task, 2).run(packed, [Start(p, 5 + p) for p in range(3)], steps, squash=False)
+    for field in FIELDS[:3]:
+        np.testing.assert_array_equal(getattr(got, field), getattr(scored, field), err_msg=field)
     np.testing.assert_array_equal(got.seen_sum, scored.seen_sum)
     np.testing.assert_array_equal(got.seen_square, scored.seen_square)
     np.testing.assert_array_equal(got.displacement, scored.metrics["displacement_x"])
-    np.testing.assert_array_equal(got.speed * STEPS, scored.metrics["forward_speed"] * STEPS)
-    film = record_compiled(Crew(task, 1), packed, 5, STEPS, squash=False)
-    np.testing.assert_array_equal(film.actions, np.stack(played)[:, 0])
-    np.testing.assert_array_equal(film.qpos, record_episode(lambda x, s: _first(policy(x, s)), task, 5).qpos)
+    np.testing.assert_array_equal(got.speed, scored.metrics["forward_speed"])
+    film = record_compiled(Crew(task, 1), packed, 5, steps, squash=False)
+    slow = record_episode(lambda x, state: _first(policy(x, state)), task, 5, steps)
+    for field in ("qpos", "observations", "actions", "rewards"):
+        np.testing.assert_array_equal(getattr(film, field), getattr(slow, field), err_msg=field)
+
+
+def test_for_the_same_actions_the_compiled_loop_and_the_other_agree_to_the_last_bit(task):
+    assert_same_for_the_same_actions(task, STEPS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["worm", "ant", "walker2d", "halfcheetah", "swimmer_v5"])
+def test_on_every_body_the_compiled_loop_and_the_other_agree_to_the_last_bit(name):
+    assert_same_for_the_same_actions(make_task(name), 100)
 
 
 def _first(answer):
@@ -141,17 +155,17 @@ def worm_network(neuron, task):
     return build(load_connectome("haspel2012"), neuron, inputs=len(task.observations), outputs=len(task.actions))
 
 
-def assert_agrees_with_torch(neuron, task, individuals=5):
+def assert_agrees_with_torch(neuron, task, steps, individuals=5):
     net = worm_network(neuron, task)
     population = perturbed(net, individuals, spread=0.2)
     evaluator = Evaluator(net, task, 2)
     got, expected = (
-        evaluator.evaluate(population, range(individuals), 50),
-        through_torch(net, task, population, range(individuals), 50),
+        evaluator.evaluate(population, range(individuals), steps),
+        through_torch(net, task, population, range(individuals), steps),
     )
-    # spikes that fall out differently by rounding part two trajectories, as do contacts: most must agree
+    # a spike that falls out differently by rounding parts two trajectories: most must agree
     apart = np.abs(got.returns - expected.returns) / np.abs(expected.returns).max()
-    assert np.median(apart) < 1e-4, apart
+    assert np.median(apart) < 1e-3, apart
     assert expected.returns.std() > 0
     film, slow = (
         record(some(population, slice(2, 3)))
@@ -166,14 +180,15 @@ def assert_agrees_with_torch(neuron, task, individuals=5):
 
 
 def test_a_worms_network_does_in_compiled_code_what_it_does_in_torch(task):
-    assert_agrees_with_torch("lif", task)
+    assert_agrees_with_torch("lif", task, STEPS)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["swimmer6", "halfcheetah"])
+@pytest.mark.parametrize(("name", "steps"), [("swimmer6", 50), ("halfcheetah", 10)])
 @pytest.mark.parametrize("neuron", MODELS)
-def test_every_model_does_in_compiled_code_what_it_does_in_torch(neuron, name):
-    assert_agrees_with_torch(neuron, make_task(name))
+def test_every_model_does_in_compiled_code_what_it_does_in_torch(neuron, name, steps):
+    # in halfcheetah's contacts a difference of 1e-7 grows to 1e-2 within 20 steps, and to 1 within 30
+    assert_agrees_with_torch(neuron, make_task(name), steps)
 
 
 def test_scores_metrics_and_observations_are_those_of_the_way_through_torch(net, task, population):
@@ -308,6 +323,31 @@ def test_an_evaluation_that_is_interrupted_stops_and_leaves_nothing_behind(net, 
     finally:
         signal.signal(signal.SIGALRM, before)
     assert_same(evaluator.evaluate(population, range(33)), whole)
+
+
+@pytest.mark.slow
+def test_the_user_is_told_once_that_the_loop_is_being_compiled(tmp_path):
+    code = """
+import torch
+from celegans_nn.networks.baselines import DenseMLP
+from celegans_nn.simulation import Evaluator
+from celegans_nn.tasks import make_task
+task = make_task("swimmer6", episode_steps=3)
+net = DenseMLP([23, 5], torch.Generator().manual_seed(0))
+for k in range(2):
+    Evaluator(net, task).evaluate({"layers.0.weight": torch.zeros(2, 5, 23)}, [0, 1])
+"""
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr.count("compiling the closed loop of DenseProgram and swimmer6")
+        for _ in range(2)
+    ]
+    assert told == [1, 0]
 
 
 class Untold(torch.nn.Linear):
