@@ -35,6 +35,10 @@ class SpecError(CelegansError):
     """A study specification with a wrong key or value."""
 
 
+class DiskError(CelegansError):
+    """The disk said no: it is full, or the place cannot be written."""
+
+
 class StatisticsError(CelegansError):
     """Numbers from which the statistic that was asked for would mislead."""
 

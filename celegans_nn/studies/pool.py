@@ -1,4 +1,4 @@
-"""Trials on several worker processes at once. A worker that dies takes its own trial with it and no other."""
+"""Trials on worker processes. A worker that dies is replaced, and its trial goes on from its checkpoint."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 import celegans_nn
-from celegans_nn.errors import one_line
+from celegans_nn.errors import DiskError, one_line
 from celegans_nn.studies.spec import Trial
-from celegans_nn.studies.store import Record, write_record
+from celegans_nn.studies.store import Record, is_finished, write_record
 
 WORKER = (sys.executable, "-m", "celegans_nn.studies.worker")
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )
 """Set before a worker starts: the libraries read it when they load."""
+TRIES = 3
+"""Times that a trial is begun whose worker dies under it (memory, kill -9), until it is recorded as failed."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,19 @@ class Event:
     ended: bool = False
 
 
-def run_trials(folder: Path, trials: Sequence[Trial], workers: int) -> Generator[Event]:
+def run_trials(folder: Path, trials: Sequence[Trial], workers: int, hold: Collection[int] = ()) -> Generator[Event]:
     """Run the trials and yield what happens. Closing the iterator (or Ctrl-C) stops every worker at once.
 
-    What became of each trial, a failure too, stands in its file when its last event comes.
+    What became of each trial, a failure too, stands in its file when its last event comes. `hold`: open files
+    (descriptors) that each worker keeps open as long as it lives, such as the lock of the folder.
+
+    Raises DiskError where a worker cannot store what it found.
     """
     waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
     for trial in trials:
         waiting.put(trial)
     events: queue.SimpleQueue[Event | BaseException] = queue.SimpleQueue()
-    crew = [_Worker(folder, waiting, events) for _ in range(min(workers, len(trials)))]
+    crew = [_Worker(folder, waiting, events, hold) for _ in range(min(workers, len(trials)))]
     for worker in crew:
         worker.start()
     left = len(trials)
@@ -60,16 +65,18 @@ def run_trials(folder: Path, trials: Sequence[Trial], workers: int) -> Generator
             worker.stop()
         for worker in crew:
             worker.join()
+            worker.reap()
 
 
 class _Worker(threading.Thread):
     """Keeps one worker process busy with trials from the shared queue."""
 
     def __init__(
-        self, folder: Path, waiting: queue.SimpleQueue[Trial], events: queue.SimpleQueue[Event | BaseException]
-    ) -> None:
+        self, folder: Path, waiting: queue.SimpleQueue[Trial], events: queue.SimpleQueue[Event | BaseException],
+        hold: Collection[int],
+    ) -> None:  # fmt: skip
         super().__init__(daemon=True)
-        self.folder, self.waiting, self.events = folder.resolve(), waiting, events
+        self.folder, self.waiting, self.events, self.hold = folder.resolve(), waiting, events, hold
         self.process: subprocess.Popen[str] | None = None
         self.lock, self.stopped = threading.Lock(), False
 
@@ -88,11 +95,17 @@ class _Worker(threading.Thread):
 
     def _run_one(self, trial: Trial, complaints: IO[str]) -> None:
         self.events.put(Event(trial, 0.0))
-        if not self._ask(trial, complaints):
+        for _ in range(TRIES):
+            if self._ask(trial, complaints):
+                break
             if self.stopped:
                 return
             died = self._post_mortem(complaints)
-            write_record(self.folder, Record(trial.hash, trial.definition(), None, [], {}, died))
+            if is_finished(self.folder, trial):
+                break  # it had stored the trial before it died
+        else:
+            error = f"the worker process died {TRIES} times, the last time with {died}"
+            write_record(self.folder, Record(trial.hash, trial.definition(), None, [], {}, error))
         self.events.put(Event(trial, 1.0, ended=True))
 
     def _ask(self, trial: Trial, complaints: IO[str]) -> bool:
@@ -106,9 +119,13 @@ class _Worker(threading.Thread):
         except OSError:
             return False
         for line in process.stdout:
+            if not line.endswith("\n"):
+                break  # it died in the middle of a word
             message = json.loads(line)
             if "ended" in message:
                 return True
+            if "stop" in message:
+                raise DiskError(message["stop"])
             self.events.put(Event(trial, message["done"] / max(message["total"], 1)))
         return False
 
@@ -118,7 +135,7 @@ class _Worker(threading.Thread):
             if self.stopped:
                 return None
             if self.process is None or self.process.poll() is not None:
-                self.process = _start(complaints)
+                self.process = _start(complaints, self.hold)
             return self.process
 
     def _post_mortem(self, complaints: IO[str]) -> str:
@@ -128,7 +145,7 @@ class _Worker(threading.Thread):
         complaints.seek(0)
         complaints.truncate()
         last = f": {one_line(said[-1])}" if said else ""
-        return f"the worker process died (exit code {code}){last}"
+        return f"exit code {code}{last}"
 
     def _close(self) -> None:
         if self.process is not None and self.process.stdin is not None:
@@ -142,13 +159,18 @@ class _Worker(threading.Thread):
             if self.process is not None and self.process.poll() is None:
                 self.process.kill()
 
+    def reap(self) -> None:
+        """Wait until the process that was stopped is gone."""
+        if self.process is not None:
+            self.process.wait()
 
-def _start(complaints: IO[str]) -> subprocess.Popen[str]:
+
+def _start(complaints: IO[str], hold: Collection[int]) -> subprocess.Popen[str]:
     root = str(Path(celegans_nn.__file__).resolve().parent.parent)
     path = os.pathsep.join(p for p in (root, os.environ.get("PYTHONPATH", "")) if p)
     return subprocess.Popen(
         WORKER,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints, text=True, encoding="utf-8",
-        env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+        env={**os.environ, **ONE_THREAD, "PYTHONPATH": path}, pass_fds=tuple(hold),
         start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its workers in order
     )  # fmt: skip

@@ -34,6 +34,11 @@ class TimeLeft:
         self.fraction[trial] = min(max(fraction, self.fraction[trial]), 1.0)
 
     @property
+    def running(self) -> dict[str, float]:
+        """Hash of each trial that has begun and not ended, and the fraction done."""
+        return {t.hash: self.fraction[t] for t in self.begun if self.fraction[t] < 1}
+
+    @property
     def done(self) -> float:
         """Cost units done so far."""
         return sum(f * trial.task.budget for trial, f in self.fraction.items())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from celegans_nn.cores import usable_cores
-from celegans_nn.errors import CelegansError, SpecError, one_line
+from celegans_nn.errors import CelegansError, DiskError, SpecError, one_line
 from celegans_nn.files import write_atomic
+from celegans_nn.studies.heartbeat import Heartbeat
+from celegans_nn.studies.lock import locked
 from celegans_nn.studies.machine import versions
 from celegans_nn.studies.pool import run_trials
 from celegans_nn.studies.progress import StudyProgress
@@ -23,6 +24,8 @@ from celegans_nn.studies.store import (
     read_records,
     write_tables,
 )
+from celegans_nn.studies.tidy import tidy
+from celegans_nn.studies.wiring_files import keep_wirings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,21 +98,30 @@ def _run(study: Study, folder: Path, workers: int | None) -> pd.DataFrame:
         raise SpecError(f"workers = {one_line(workers)}: give at least 1 worker process")
     check_networks(study)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    with locked(folder) as hold:
+        tidy(folder)
         write_atomic(folder / "spec.toml", study.text)
+        keep_wirings(study.networks, folder)
         about = {"name": study.name, "preset": study.preset, "spec": str(study.path)}
         if study.path.resolve() != (folder / "spec.toml").resolve():
             write_atomic(folder / "study.json", json.dumps(about, indent=1) + "\n")
         todo = [trial for trial in study.trials if not is_finished(folder, trial)]
+        heart = Heartbeat(folder, workers)
         try:
             with (
                 StudyProgress(study, todo, workers, _of_other_code(folder, study)) as progress,
-                contextlib.closing(run_trials(folder, todo, workers)) as events,
+                contextlib.closing(run_trials(folder, todo, workers, hold)) as events,
             ):
                 for event in events:
                     progress.show(event, read_record(folder, event.trial.hash) if event.ended else None)
+                    heart.beat(progress.left.running, progress.left.seconds())
+        except BaseException:
+            with contextlib.suppress(DiskError):  # of what went wrong, the first is told
+                write_tables(folder, study)
+            raise
         finally:
-            write_tables(folder, study)
+            heart.end()
+        write_tables(folder, study)
     return load_results(folder)
 
 
@@ -118,19 +130,3 @@ def _of_other_code(folder: Path, study: Study) -> int:
     now = versions()["sources"]
     records = read_records(folder, study).values()
     return sum(r.row is not None and r.provenance.get("version_sources") != now for r in records)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Refuse a second run into the same folder, which would run trials twice. The lock dies with the process."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with open(folder / ".lock", "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SpecError(f"{folder}: another run is writing here; wait for it, or choose another --out") from None
-        yield

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from celegans_nn.errors import SpecError
-from celegans_nn.studies import load_results, load_study, machine, pool, resume_study, run_study, runner
+from celegans_nn.studies import load_results, load_study, lock, machine, pool, resume_study, run_study, runner
 from celegans_nn.studies.spec import shared_for
 from celegans_nn.studies.store import is_finished, read_record
 from celegans_nn.studies.trial import make_network, make_trial_task, run_trial, trained_network
@@ -131,20 +131,32 @@ def test_a_failing_trial_is_recorded_with_its_error_and_the_rest_go_on(write_spe
     assert not is_finished(tmp_path / "out", failed), "a failed trial is tried again"
 
 
-def test_a_worker_that_dies_fails_its_own_trial_only(write_spec, tmp_path, monkeypatch):
-    dies_once = (
-        "import os, runpy, sys\n"
-        f"flag = {str(tmp_path / 'died')!r}\n"
-        "if not os.path.exists(flag):\n"
-        "    open(flag, 'w').close(); sys.stdin.readline(); sys.exit('out of memory')\n"
+def worker_that_dies(folder, times):
+    """A worker whose first so many processes die on their first trial."""
+    return sys.executable, "-c", (
+        "import pathlib, runpy, sys\n"
+        f"died = pathlib.Path({str(folder / 'died')!r})\n"
+        "before = len(died.read_text()) if died.exists() else 0\n"
+        f"if before < {times}:\n"
+        "    died.write_text('x' * (before + 1)); sys.stdin.readline(); sys.exit('out of memory')\n"
         "runpy.run_module('celegans_nn.studies.worker', run_name='__main__')\n"
-    )
-    monkeypatch.setattr(pool, "WORKER", (sys.executable, "-c", dies_once))
+    )  # fmt: skip
+
+
+def test_a_worker_that_dies_again_and_again_fails_its_own_trial_only(write_spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "WORKER", worker_that_dies(tmp_path, times=3))
     spec = write_spec(TWO_GOOD)
     table = run_study(spec, out=tmp_path / "out", workers=1)
     assert table["task"].tolist() == ["digits"]
     (error,) = runner.failures(tmp_path / "out", load_study(spec)).values()
-    assert error == "the worker process died (exit code 1): out of memory"
+    assert error == "the worker process died 3 times, the last time with exit code 1: out of memory"
+
+
+def test_a_trial_whose_worker_dies_twice_is_tried_a_third_time(write_spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "WORKER", worker_that_dies(tmp_path, times=2))
+    table = run_study(write_spec(TWO_GOOD), out=tmp_path / "out", workers=1)
+    assert len(table) == 2
+    assert (tmp_path / "died").read_text() == "xx"
 
 
 def test_stopping_ends_the_workers_and_leaves_what_was_finished(tiny, tmp_path):
@@ -180,8 +192,9 @@ def test_ctrl_c_then_resume_gives_the_bytes_of_an_uninterrupted_run(finished, ti
         assert (folder / name).read_bytes() == (finished / name).read_bytes()
 
 
-def test_a_second_run_into_the_same_folder_is_refused(tiny, tmp_path):
-    with runner._locked(tmp_path), pytest.raises(SpecError, match="another run is writing here"):
+def test_a_second_run_into_the_same_folder_is_refused(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "PATIENCE_S", 0.1)
+    with lock.locked(tmp_path), pytest.raises(SpecError, match="another run is writing here"):
         run_study(tiny, out=tmp_path)
 
 
