@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from celegans_nn.errors import NetworkError, nearest
 from celegans_nn.networks.feedforward import SparseMLP
+from celegans_nn.networks.gru import GRU
 from celegans_nn.networks.interface import check_observations, dense_layer
+from celegans_nn.networks.ncap import NCAP
 from celegans_nn.networks.network import Network
 
 
@@ -41,8 +43,12 @@ def baseline(name: str, *, like: Network, seed: int = 0) -> nn.Module:
         The wiring of `like` turned feedforward; see `SparseMLP`.
     linear
         One linear layer (Mania et al. 2018 reach good locomotion with it).
+    gru
+        Gated recurrent units, as many as bring the parameter count nearest to that of `like` with one weight an edge.
+    ncap
+        The circuit that Bhattasali et al. 2022 designed by hand for a swimmer; see `NCAP`. It is matched to nothing.
 
-    Raises NetworkError for another name.
+    Raises NetworkError for another name, and for "ncap" where `like` drives no swimmer.
     """
     if name not in BASELINES:
         raise NetworkError(f"unknown baseline {name!r}; {nearest(name, BASELINES)}")
@@ -55,18 +61,29 @@ def _dense_by_neurons(like: Network, generator: torch.Generator) -> nn.Module:
 
 
 def _dense_by_parameters(like: Network, generator: torch.Generator) -> nn.Module:
-    target = count_parameters(like.unshared())  # what it trains in the end, also where it begins with shared weights
     ends = _inputs(like) + _outputs(like)
+    width = _width(like, lambda width: width * width + width * ends)
+    return DenseMLP([_inputs(like), width, width, _outputs(like)], generator)
 
-    def size(width: int) -> int:
-        return width * width + width * ends
 
+def _gru(like: Network, generator: torch.Generator) -> nn.Module:
+    inputs, outputs = _inputs(like), _outputs(like)
+    hidden = _width(like, lambda hidden: 3 * hidden * (inputs + hidden) + hidden * outputs)
+    return GRU(inputs, hidden, outputs, generator)
+
+
+def _width(like: Network, size: Callable[[int], int]) -> int:
+    """The width whose `size(width)` parameters come nearest to what `like` trains in the end, where it begins with
+    shared weights too."""
+    target = count_parameters(like.unshared())
     width = 1
     while size(width) < target:
         width += 1
-    if width > 1 and target - size(width - 1) < size(width) - target:
-        width -= 1
-    return DenseMLP([_inputs(like), width, width, _outputs(like)], generator)
+    return width - 1 if width > 1 and target - size(width - 1) < size(width) - target else width
+
+
+def _ncap(like: Network, generator: torch.Generator) -> nn.Module:
+    return NCAP(like.interface.observations, like.interface.actions, generator)
 
 
 def _sparse(like: Network, generator: torch.Generator) -> nn.Module:
@@ -83,6 +100,8 @@ BASELINES: dict[str, Callable[[Network, torch.Generator], nn.Module]] = {
     "dense_mlp_parameters": _dense_by_parameters,
     "sparse_mlp": _sparse,
     "linear": _linear,
+    "gru": _gru,
+    "ncap": _ncap,
 }
 
 

@@ -22,13 +22,17 @@ from celegans_nn.files import write_atomic
 from celegans_nn.networks.baselines import DenseMLP
 from celegans_nn.networks.build import build, check_gap_step
 from celegans_nn.networks.feedforward import SparseMLP
+from celegans_nn.networks.gru import GRU
 from celegans_nn.networks.interface import Gains, Interface
+from celegans_nn.networks.ncap import NCAP
 from celegans_nn.networks.network import Network
 from celegans_nn.neurons import neuron_model
 
 DESCRIPTION = "network.json"
 FORMAT, FORMAT_VERSION = "celegans_nn network", 1
-KINDS: dict[str, type[nn.Module]] = {"network": Network, "sparse_mlp": SparseMLP, "dense_mlp": DenseMLP}
+KINDS: dict[str, type[nn.Module]] = {
+    "network": Network, "sparse_mlp": SparseMLP, "dense_mlp": DenseMLP, "gru": GRU, "ncap": NCAP,
+}  # fmt: skip
 RULE_TOLERANCE = 1e-5
 """Relative; a rule's constants may differ in their last digits from one machine to the next."""
 DTYPES = {str(d).removeprefix("torch."): d for d in (torch.float16, torch.bfloat16, torch.float32, torch.float64)}
@@ -73,6 +77,10 @@ def save_network(net: nn.Module, folder: str | Path) -> None:
         net.worm.to_csv(folder / facts["wiring"])
     elif isinstance(net, DenseMLP):
         facts["sizes"] = _sizes(net)
+    elif isinstance(net, GRU):
+        facts["sizes"] = list(net.sizes)
+    elif isinstance(net, NCAP):
+        facts |= {"observations": net.observations, "actions": net.actions, "shared": net.shared}
     write_atomic(folder / facts["weights"], data)
     stale = _files_of(folder) - {facts["weights"], facts.get("wiring")}
     write_atomic(folder / DESCRIPTION, json.dumps(facts, indent=2) + "\n")
@@ -101,7 +109,7 @@ def load_network(folder: str | Path) -> nn.Module:
     if _checksum(data) not in path.name:
         raise NetworkError(f"{path}: not the values that were saved (its checksum differs); save the network again")
     saved = _Values.of(data, path)
-    net = (_dense(facts, saved) if kind == "dense_mlp" else _wired(kind, facts, folder, saved)).to(dtype)
+    net = (BASELINES[kind](facts, saved) if kind in BASELINES else _wired(kind, facts, folder, saved)).to(dtype)
     saved.copy_to(_values(net))
     if isinstance(net, Network):
         _check_rule(net, facts)
@@ -226,12 +234,37 @@ def _interface(facts: _Facts, saved: _Values) -> Interface:
     return i
 
 
-def _dense(facts: _Facts, saved: _Values) -> DenseMLP:
-    sizes = facts.get("sizes", list)
-    if len(sizes) < 2 or any(type(size) is not int or size < 1 for size in sizes):
-        raise NetworkError(f"{facts.place}: sizes are {one_line(sizes)}; give two or more whole numbers above 0")
+def _dense(facts: _Facts, saved: _Values) -> nn.Module:
+    sizes = _whole_sizes(facts)
     saved.check({f"layers.{i}.weight": (b, a) for i, (a, b) in enumerate(itertools.pairwise(sizes))})
     return DenseMLP(sizes, torch.Generator())
+
+
+def _gru(facts: _Facts, saved: _Values) -> nn.Module:
+    inputs, hidden, outputs = _whole_sizes(facts, 3)
+    weights = {
+        "weight_ih": (3 * hidden, inputs),
+        "weight_hh": (3 * hidden, hidden),
+        "readout.weight": (outputs, hidden),
+    }
+    saved.check(weights)
+    return GRU(inputs, hidden, outputs, torch.Generator())
+
+
+def _ncap(facts: _Facts, saved: _Values) -> nn.Module:
+    return NCAP(facts.names("observations"), facts.names("actions"), torch.Generator(), facts.get("shared", bool))
+
+
+BASELINES = {"dense_mlp": _dense, "gru": _gru, "ncap": _ncap}
+
+
+def _whole_sizes(facts: _Facts, number: int | None = None) -> list[int]:
+    sizes = facts.get("sizes", list)
+    wrong = len(sizes) < 2 if number is None else len(sizes) != number
+    if wrong or any(type(size) is not int or size < 1 for size in sizes):
+        many = "two or more" if number is None else number
+        raise NetworkError(f"{facts.place}: sizes are {one_line(sizes)}; give {many} whole numbers above 0")
+    return sizes
 
 
 # -- reading ---------------------------------------------------------------------------------------------------

@@ -9,9 +9,12 @@ from celegans_nn.networks import BASELINES, baseline, build, count_parameters
 from celegans_nn.networks.feedforward import feedforward_wiring, forward_order
 from tests.worms import random_worm
 
+JOINTS = ("joint_1", "joint_2", "joint_3")
+
 
 def like(seed=0):
-    return build(random_worm(seed), "rate", inputs=7, outputs=3)
+    inputs = (*JOINTS, "vx", "vy", "wz", "head_oscillator")  # names that every baseline can use
+    return build(random_worm(seed), "rate", inputs=inputs, outputs=JOINTS)
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -39,6 +42,34 @@ def test_dense_mlp_parameters_comes_nearest_in_trained_values():
 
     assert count_parameters(dense) == size(width)
     assert all(abs(size(width) - target) <= abs(size(w) - target) for w in (width - 1, width + 1))
+
+
+def test_gru_comes_nearest_in_trained_values():
+    network = like()
+    inputs, hidden, outputs = baseline("gru", like=network).sizes
+    assert (inputs, outputs) == (7, 3)
+    target = count_parameters(network.unshared())
+
+    def size(h):
+        return 3 * h * (7 + h) + 3 * h
+
+    assert count_parameters(baseline("gru", like=network)) == size(hidden)
+    assert all(abs(size(hidden) - target) <= abs(size(h) - target) for h in (hidden - 1, hidden + 1))
+
+
+def test_gru_is_torchs_cell_without_biases_and_rests_at_rest():
+    gru = baseline("gru", like=like(), seed=2)
+    _, hidden, _ = gru.sizes
+    cell = torch.nn.GRUCell(7, hidden, bias=False)
+    cell.weight_ih, cell.weight_hh = gru.weight_ih, gru.weight_hh
+    state, h = None, torch.zeros(5, hidden)
+    for _ in range(4):
+        x = torch.randn(5, 7)
+        y, state = gru(x, state)
+        h = cell(x, h)
+        torch.testing.assert_close(state, h)
+        torch.testing.assert_close(y, gru.readout(h))
+    assert not gru(torch.zeros(5, 7))[0].any()
 
 
 @pytest.mark.parametrize("seed", range(5))

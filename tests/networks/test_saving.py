@@ -112,7 +112,7 @@ def test_wiring_provenance_and_names_come_back(tmp_path):
     assert twin.interface == net.interface
 
 
-@pytest.mark.parametrize("name", ["sparse_mlp", "dense_mlp", "linear"])
+@pytest.mark.parametrize("name", ["sparse_mlp", "dense_mlp", "linear", "gru"])
 def test_baselines_come_back_bit_for_bit(name, tmp_path):
     net = baseline(name, like=network(), seed=3)
     scatter(net)
@@ -221,7 +221,7 @@ def changed(tmp_path, *keys, value):
         (("format",), "other", "not a saved network"),
         (("format_version",), 99, "newer; update"),
         (("format_version",), "1", "format_version is '1'"),
-        (("kind",), "gru", "kind is 'gru'; known: network"),
+        (("kind",), "lstm", "kind is 'lstm'; known: network"),
         (("dtype",), "int8", "dtype is 'int8'"),
         (("neuron",), "rat", "did you mean 'rate'"),
         (("neuron",), "unrolled_mlp", "unknown neuron model 'unrolled_mlp'"),
@@ -260,6 +260,15 @@ def test_dense_sizes_that_are_not_those_of_the_values_are_refused_before_anythin
     save_network(baseline("dense_mlp", like=network(), seed=3), tmp_path)
     changed(tmp_path, "sizes", value=sizes)
     with pytest.raises(NetworkError, match="holds another network's weights") as caught:
+        load_network(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sizes", [[7, 10**9, 3], [7, 8], [7, 8, 3, 3], [7, 0, 3], "many"])
+def test_sizes_of_a_gru_that_are_not_those_of_the_values_are_refused_in_one_line(sizes, tmp_path):
+    save_network(baseline("gru", like=network(), seed=3), tmp_path)
+    changed(tmp_path, "sizes", value=sizes)
+    with pytest.raises(NetworkError, match=r"holds another network's weights|give 3 whole numbers|sizes is") as caught:
         load_network(tmp_path)
     assert "\n" not in str(caught.value)
 
