@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from celegans_nn.studies.comparison import Comparison
 from celegans_nn.studies.spec import Study
 from celegans_nn.studies.summary import Metric, NetworkResults, TaskResults, original_of, shallow_networks
+from celegans_nn.studies.verdict import headline, sentences
 
 FEWEST_FOR_AN_INTERVAL = 10
 """A percentile bootstrap of an interquartile mean covers 75, 88 and 94 % at n = 3, 5 and 10: below, only points."""
@@ -30,10 +32,13 @@ class Answer:
     limits: tuple[str, ...]
 
 
-def answer(study: Study, results: Sequence[TaskResults]) -> Answer:
-    """The sentences of the box, from the finished trials."""
+def answer(study: Study, results: Sequence[TaskResults], comparison: Comparison | None = None) -> Answer:
+    """The sentences of the box, from the finished trials; the pre-registered comparison's first, where there is one."""
     findings = tuple((r.task.label, tuple(_findings(study, r))) for r in results if r.points)
-    return Answer(_headline(results), findings, tuple(_limits(results)))
+    if comparison is None or not findings:
+        return Answer(_headline(results), findings, tuple(_limits(results, False)))
+    stated = ("The comparison that was stated beforehand", tuple(sentences(comparison)))
+    return Answer(headline(comparison), (stated, *findings), tuple(_limits(results, True)))
 
 
 def _headline(results: Sequence[TaskResults]) -> str:
@@ -155,7 +160,8 @@ def _stays_in_place(result: TaskResults) -> list[str]:
     ]
 
 
-def _limits(results: Sequence[TaskResults]) -> list[str]:
+def _limits(results: Sequence[TaskResults], stated: bool) -> list[str]:
+    """`stated`: whether a comparison that was stated beforehand is part of the page."""
     results = [r for r in results if r.points]
     if not results:
         return ["No trial has finished, so there is nothing to say yet."]
@@ -170,7 +176,8 @@ def _limits(results: Sequence[TaskResults]) -> list[str]:
             f"no p-value can fall below 1/(1+{rewirings}) = {1 / (1 + rewirings):.2g}. It takes at least "
             f"{FEWEST_REWIRINGS} rewirings of one null model, more of several, for a verdict either way."
             if rewirings < FEWEST_REWIRINGS
-            else f"Each null model has {one}; the test of a pre-registered claim is not part of this page."
+            else f"Each null model has {one}"
+            + ("." if stated else "; the test of a pre-registered claim is not part of this page.")
         )
     if min(len(r.task.seeds) for r in results) < FEWEST_FOR_AN_INTERVAL:
         said.append(

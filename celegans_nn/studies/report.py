@@ -17,6 +17,7 @@ from celegans_nn.studies.spec import Study, Trial
 from celegans_nn.studies.store import Record, read_records, write_tables
 from celegans_nn.studies.summary import TaskResults, group_of, summarise
 from celegans_nn.studies.trial import wirings
+from celegans_nn.studies.verdict import write_comparison
 
 S22 = (
     "Schmidgall, Schuman and Parsa 2022, Biological connectomes as a representation for the architecture of "
@@ -64,7 +65,7 @@ def _context(
         "name": study.name,
         "preset": study.preset,
         "question": " ".join(study.question.split()),
-        "answer": answer(study, results),
+        "answer": answer(study, results, write_comparison(folder, study)),
         "total": len(study.trials),
         "unfinished": len(study.trials) - finished,
         "failures": failures,
