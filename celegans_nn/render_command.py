@@ -40,7 +40,7 @@ def render(
     """
     from celegans_nn.networks import Network
     from celegans_nn.simulation import Evaluator
-    from celegans_nn.studies.animation import CHAIN, WORM, BodyView
+    from celegans_nn.studies.animation import CHAIN, LOOKS, BodyView
     from celegans_nn.studies.cells_view import CellsView
     from celegans_nn.studies.film import check_film_path, write_film
     from celegans_nn.studies.mujoco_view import VIEWS, MujocoView
@@ -62,7 +62,7 @@ def render(
     source = trained.run.get("network", {}).get("baseline") or trained.run.get("network", {}).get("source", folder.name)
     neuron = f", {net.model.name}" if isinstance(net, Network) else ""
     title = f"{one_line(Path(str(source)).stem, 30)}{neuron} on {the_task.name}{killed}"
-    look = WORM if the_task.name == "worm" else CHAIN
+    look = LOOKS.get(the_task.name, CHAIN)
     body = MujocoView(recording, the_task, title) if view == "mujoco" else BodyView(recording, title, look)  # type: ignore[arg-type]
     cells = None
     if isinstance(net, Network) and recording.cells.shape[1] == len(net.worm):

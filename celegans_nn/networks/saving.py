@@ -242,7 +242,7 @@ def _dense(facts: _Facts, saved: _Values) -> nn.Module:
 
 def _gru(facts: _Facts, saved: _Values) -> nn.Module:
     inputs, hidden, outputs = _whole_sizes(facts, 3)
-    weights = {
+    weights: dict[str, tuple[int, ...]] = {
         "weight_ih": (3 * hidden, inputs),
         "weight_hh": (3 * hidden, hidden),
         "readout.weight": (outputs, hidden),

@@ -47,6 +47,8 @@ CHAIN = Look("m", 0.018, False)
 """The links of a swimmer or a walker."""
 WORM = Look("mm", 0.08, True)
 """An adult C. elegans of 1 mm, 80 um thick."""
+LOOKS = {"worm": WORM}
+"""By the task's name; all others are chains."""
 
 
 @dataclass(frozen=True)

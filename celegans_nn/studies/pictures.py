@@ -16,7 +16,7 @@ from celegans_nn.connectome.wiring_figure import draw_wiring
 from celegans_nn.errors import NetworkError
 from celegans_nn.figures import inline_svg, png_bytes, save_png
 from celegans_nn.files import write_atomic
-from celegans_nn.studies.animation import animate
+from celegans_nn.studies.animation import CHAIN, LOOKS, animate
 from celegans_nn.studies.curves_figure import draw_all, draw_panel
 from celegans_nn.studies.results_figure import draw_results
 from celegans_nn.studies.spec import Study
@@ -137,7 +137,7 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
         return {"problem": f"No animation: {error}"}
     recording = record_episode(net, task, HELD_OUT_SEED)
     label = f"{point.trial.network.label}, seed {point.trial.seed}"
-    film = animate(recording, label)
+    film = animate(recording, label, LOOKS.get(task.name, CHAIN))
     write_atomic(folder / "best_swimmer.gif", film.gif)
     write_atomic(folder / "best_swimmer.png", film.first_frame)
     speed = result.metric.with_unit(point.at(result.metric, "final"))
