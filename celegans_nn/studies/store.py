@@ -6,6 +6,9 @@ trials/<hash>.safetensors  its trained weights
 trials/<hash>.normaliser   mean and spread of its observations, where training normalised them
 trials/<hash>.*.checkpoint where it stands, while it trains
 results.csv, curves.csv    only what seed and spec determine, sorted by trial
+results.parquet            the rows of results.csv with their types, for DuckDB and pandas
+wirings/                   a copy of each wiring that the specification reads from a file
+comparison.json            the outcome of the comparison that the specification states
 provenance.parquet         wall time, machine, versions and errors
 """
 
@@ -13,7 +16,9 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,8 +92,6 @@ def read_records(folder: Path, study: Study) -> dict[Trial, Record]:
 
 def write_tables(folder: Path, study: Study) -> None:
     """Make results.csv, curves.csv and provenance.parquet from the trials' files."""
-    import pandas as pd
-
     records = read_records(folder, study)
     rows: list[dict[str, Any]] = []
     points: list[tuple[Any, ...]] = []
@@ -102,17 +105,18 @@ def write_tables(folder: Path, study: Study) -> None:
     columns = list(FIRST_COLUMNS) + sorted_columns(rows)
     write_atomic(folder / "results.csv", csv_text(columns, ([row.get(c) for c in columns] for row in rows)))
     write_atomic(folder / "curves.csv", csv_text(CURVE_COLUMNS, points))
-    buffer = io.BytesIO()
-    pd.DataFrame(provenance).to_parquet(buffer, index=False)
-    write_atomic(folder / "provenance.parquet", buffer.getvalue())
+    write_atomic(folder / "results.parquet", parquet_bytes({c: [row.get(c) for row in rows] for c in columns}))
+    names = sorted_columns(provenance, after=())
+    write_atomic(folder / "provenance.parquet", parquet_bytes({c: [row.get(c) for row in provenance] for c in names}))
 
 
 def _key(trial: Trial) -> tuple[str, str, str, int]:
     return trial.hash, trial.network.label, trial.task.label, trial.seed
 
 
-def sorted_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Every column that any row has, each row's own order kept, and what only some rows have after it.
+def sorted_columns(rows: Sequence[Mapping[str, Any]], after: Sequence[str] = FIRST_COLUMNS) -> list[str]:
+    """Every column that any row has, each row's own order kept, and what only some rows have after it; those in
+    `after` are left out, since all others come after them.
 
     >>> sorted_columns([{"a": 1, "speed": 2, "total": 3}, {"a": 1, "accuracy": 2, "total": 3}])
     ['a', 'accuracy', 'speed', 'total']
@@ -121,7 +125,7 @@ def sorted_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     for row in rows:
         place = 0
         for column in row:
-            if column in FIRST_COLUMNS:
+            if column in after:
                 continue
             if column in columns:
                 place = columns.index(column) + 1
@@ -152,16 +156,79 @@ def _cell(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
-def load_results(folder: str | Path) -> pd.DataFrame:
+def parquet_bytes(columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """A Parquet file of plain values: text, whole numbers, floats, true and false, and None where there is none.
+
+    A column of numbers is float64 where one of them is; one without any value is text where `TEXT_COLUMNS` or
+    `NAMES` says so, else float64.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    arrays = {}
+    for name, values in columns.items():
+        kind = _kind(name, {type(value) for value in values if value is not None})
+        arrays[name] = pa.array([_of_kind(value, kind) for value in values], pa.type_for_alias(_ARROW[kind]))
+    buffer = io.BytesIO()
+    pyarrow.parquet.write_table(pa.table(arrays), buffer)
+    return buffer.getvalue()
+
+
+NAMES = ("baseline", "unknown_sign", "preset", "error", "traceback")
+"""Further columns of text, which may be without any value."""
+_ARROW: dict[type, str] = {str: "string", bool: "bool", int: "int64", float: "float64"}
+
+
+def _kind(name: str, types: set[type]) -> type:
+    if len(types) == 1 and next(iter(types)) in _ARROW:
+        return next(iter(types))
+    if not types:
+        return str if name in (*TEXT_COLUMNS, *NAMES) else float
+    return float if types <= {int, float} else str
+
+
+def _of_kind(value: Any, kind: type) -> Any:
+    return None if value is None else kind(value)
+
+
+def load_results(folder: str | Path, *others: str | Path) -> pd.DataFrame:
     """The table of a study's finished trials, one row each, sorted by trial hash.
 
-    `folder` is the study's results folder (runs/<name>). Columns: trial, network, task, seed, what defines
-    the network and the training, scores, and cost by stage, in total and as a share of Schmidgall et al.'s
-    (2022) pretraining. Raises SpecError where there are no results.
+    `folder` is the study's results folder (runs/<name>); `others` are further ones, of other machines or other
+    studies, and a trial that several of them hold stands in the table once, as in the first. Columns: trial, network,
+    task, seed, what defines the network and the training, scores, and cost by stage, in total and as a share of
+    Schmidgall et al.'s (2022) pretraining. Raises SpecError where there are no results. Warns where two folders hold
+    different results of the same trial, which is what other code or another processor can do.
     """
     import pandas as pd
 
-    path = Path(folder) / "results.csv"
+    if not others:
+        return _one_table(Path(folder))
+    found = [(Path(f), _one_table(Path(f))) for f in (folder, *others)]
+    for (_, first), (where, second) in itertools.combinations(found, 2):
+        _warn_of_differences(first, second, where)
+    merged = pd.concat([table for _, table in found if len(table)] or [found[0][1]], ignore_index=True)
+    once = merged.drop_duplicates("trial", keep="first")
+    return once.sort_values("trial", kind="stable", ignore_index=True)
+
+
+def _warn_of_differences(first: pd.DataFrame, second: pd.DataFrame, where: Path) -> None:
+    shared = [c for c in first.columns if c in second.columns and c not in ("network", "task")]
+    mine, theirs = (table.set_index("trial")[shared[1:]].sort_index() for table in (first, second))
+    both = mine.index.intersection(theirs.index)
+    differ = ((mine.loc[both] != theirs.loc[both]) & (mine.loc[both].notna() | theirs.loc[both].notna())).any(axis=1)
+    if differ.any():
+        warnings.warn(
+            f"{where}: {int(differ.sum())} of {len(both)} trials that another folder holds too have other results "
+            f"there, first {both[differ.to_numpy()][0][:12]}; the first folder's are taken",
+            stacklevel=3,
+        )
+
+
+def _one_table(folder: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    path = folder / "results.csv"
     if not path.exists():
         raise SpecError(f"{path}: not there; give the folder of a study that was run (celegans-nn study run)")
     with open(path, newline="", encoding="utf-8") as file:

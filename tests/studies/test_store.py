@@ -2,12 +2,25 @@
 
 import errno
 import os
+import shutil
+import warnings
 
+import duckdb
+import pandas as pd
 import pytest
 
 from celegans_nn.errors import CelegansError, SpecError
 from celegans_nn.files import write_atomic
-from celegans_nn.studies.store import Record, csv_text, load_results, read_record, write_record
+from celegans_nn.studies.reading import load_study
+from celegans_nn.studies.store import (
+    Record,
+    csv_text,
+    is_finished,
+    load_results,
+    read_record,
+    write_record,
+    write_tables,
+)
 
 RECORD = Record("ab12", {"seed": 0}, {"final": 0.1 + 0.2, "x": None}, [("es", 10, -1.5)], {"cores": 2})
 
@@ -63,3 +76,76 @@ def test_floats_in_csv_are_their_repr_and_labels_survive(tmp_path):
 def test_a_folder_without_results_is_one_line(tmp_path):
     with pytest.raises(SpecError, match="not there; give the folder"):
         load_results(tmp_path)
+
+
+# -- tables ------------------------------------------------------------------------------------------------------
+
+
+def write_rows(folder, study, trials, change=0.0):
+    """Records of trials as if they had run: a row that the trial determines, plus `change`."""
+    for trial in trials:
+        own = trial.network.control == "none"
+        row = {
+            "baseline": trial.network.baseline, "control_seed": None if own else trial.network.control_seed,
+            "gap_junctions": None if trial.network.baseline else trial.network.gap_junctions, "wiring": "123456789012",
+            "preset": None, "spectral_radius": None, "parameters": 17, "final": trial.seed + 0.1 + 0.2 + change,
+            "after_pretraining": 3 if trial.seed else 0.5,
+        }  # fmt: skip
+        provenance = {"wall_time_s": 1.5, "cores": 2, "started": "2026-01-01T00:00:00Z", "traceback": None}
+        write_record(folder, Record(trial.hash, trial.definition(), row, [("es", 10, 0.5)], provenance))
+    write_tables(folder, study)
+
+
+def test_parquet_holds_the_rows_of_the_csv_with_their_types_and_duckdb_reads_it(tiny, tmp_path):
+    study = load_study(tiny)
+    write_rows(tmp_path, study, study.trials)
+    table = pd.read_parquet(tmp_path / "results.parquet")
+    pd.testing.assert_frame_equal(table, load_results(tmp_path), check_dtype=False)
+    path = str(tmp_path / "results.parquet")
+    types = dict(duckdb.sql(f"select column_name, column_type from (describe select * from '{path}')").fetchall())
+    assert {name: types[name] for name in ("trial", "seed", "wiring", "baseline", "preset")} == {
+        "trial": "VARCHAR", "seed": "BIGINT", "wiring": "VARCHAR", "baseline": "VARCHAR", "preset": "VARCHAR",
+    }  # fmt: skip
+    assert (types["gap_junctions"], types["control_seed"], types["final"]) == ("BOOLEAN", "BIGINT", "DOUBLE")
+    assert (types["spectral_radius"], types["after_pretraining"]) == ("DOUBLE", "DOUBLE")
+    means = dict(duckdb.sql(f"select task, avg(final) from '{path}' group by task").fetchall())
+    assert means == pytest.approx({"swimmer6": 0.3, "digits": 0.8})
+    assert pd.read_parquet(tmp_path / "provenance.parquet")["wall_time_s"].tolist() == [1.5] * len(study.trials)
+
+
+def test_tables_of_a_study_without_a_finished_trial_can_be_read(tiny, tmp_path):
+    write_tables(tmp_path, load_study(tiny))
+    assert len(load_results(tmp_path)) == len(pd.read_parquet(tmp_path / "results.parquet")) == 0
+    assert len(pd.read_parquet(tmp_path / "provenance.parquet")) == 0
+
+
+def test_the_trials_of_two_machines_copied_into_one_folder_are_the_study_as_one_machine_runs_it(tiny, tmp_path):
+    study = load_study(tiny)
+    for name, trials in (("whole", study.trials), ("a", study.trials[:6]), ("b", study.trials[5:])):
+        write_rows(tmp_path / name, study, trials)
+    shutil.copytree(tmp_path / "b" / "trials", tmp_path / "a" / "trials", dirs_exist_ok=True)
+    assert all(is_finished(tmp_path / "a", trial) for trial in study.trials)
+    write_tables(tmp_path / "a", study)
+    for table in ("results.csv", "curves.csv", "results.parquet"):
+        assert (tmp_path / "a" / table).read_bytes() == (tmp_path / "whole" / table).read_bytes()
+
+
+def test_several_folders_are_read_as_one_table_with_each_trial_once(tiny, tmp_path):
+    study = load_study(tiny)
+    for name, trials in (("whole", study.trials), ("a", study.trials[:6]), ("b", study.trials[5:])):
+        write_rows(tmp_path / name, study, trials)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        merged = load_results(tmp_path / "b", tmp_path / "a")
+    pd.testing.assert_frame_equal(merged, load_results(tmp_path / "whole"), check_dtype=False)
+
+
+def test_a_trial_with_other_results_elsewhere_is_said_and_taken_from_the_first_folder(tiny, tmp_path):
+    study = load_study(tiny)
+    write_rows(tmp_path / "a", study, study.trials[:3])
+    write_rows(tmp_path / "b", study, study.trials[2:5], change=1e-9)
+    with pytest.warns(UserWarning, match="1 of 1 trials that another folder holds too have other results there"):
+        merged = load_results(tmp_path / "a", tmp_path / "b")
+    assert len(merged) == 5
+    one = load_results(tmp_path / "a").set_index("trial")["final"]
+    assert merged.set_index("trial")["final"][study.trials[2].hash] == one[study.trials[2].hash]
