@@ -27,6 +27,7 @@ def study_run(
     preset: str | None = None,
     out: Path | None = None,
     workers: int | None = None,
+    cluster: str | None = None,
 ) -> int:
     """Run a study and write its report.
 
@@ -40,16 +41,17 @@ def study_run(
         preset: a table [presets.NAME] of it, whose values replace those of its tasks.
         out: the results folder; runs/NAME if not given.
         workers: worker processes; one a core if not given.
+        cluster: HOST:PORT of a Ray cluster that runs the trials in place of this machine, or auto for the one here.
     """
     from celegans_nn.studies.reading import load_study
     from celegans_nn.studies.runner import RUNS, run_study
 
     folder = out if out is not None else RUNS / load_study(spec, preset).folder_name
-    run_study(spec, preset, folder, workers)
+    run_study(spec, preset, folder, workers, cluster)
     return _report(folder)
 
 
-def study_resume(folder: Positional[Path], workers: int | None = None) -> int:
+def study_resume(folder: Positional[Path], workers: int | None = None, cluster: str | None = None) -> int:
     """Go on with a study that was interrupted, and write its report.
 
     Example: celegans-nn study resume runs/first_look
@@ -57,11 +59,26 @@ def study_resume(folder: Positional[Path], workers: int | None = None) -> int:
     Args:
         folder: the results folder.
         workers: worker processes; one a core if not given.
+        cluster: HOST:PORT of a Ray cluster that runs the trials in place of this machine, or auto for the one here.
     """
     from celegans_nn.studies.runner import resume_study
 
-    resume_study(folder, workers)
+    resume_study(folder, workers, cluster)
     return _report(folder)
+
+
+def study_status(folder: Positional[Path]) -> int:
+    """What is done, failed, running and left of a study, what it has cost, and the time left; writes nothing.
+
+    Example: celegans-nn study status runs/first_look
+
+    Args:
+        folder: the results folder.
+    """
+    from celegans_nn.studies.status import study_status as status
+
+    print("\n".join(status(folder).lines()))
+    return 0
 
 
 def study_report(folder: Positional[Path]) -> int:
@@ -93,7 +110,7 @@ def data_verify() -> int:
 
 
 def study() -> int:
-    """Run a study, go on with it, or write its report: study run, study resume, study report.
+    """Run a study, go on with it, see how it stands, or write its report: study run, resume, status, report.
 
     Example: celegans-nn study run benchmarks/studies/first_look.toml
     """
@@ -113,7 +130,7 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "data": data,
 }  # fmt: skip
 GROUPS: dict[str, dict[str, Callable[..., int]]] = {
-    "study": {"run": study_run, "resume": study_resume, "report": study_report},
+    "study": {"run": study_run, "resume": study_resume, "status": study_status, "report": study_report},
     "data": {"verify": data_verify},
 }
 
