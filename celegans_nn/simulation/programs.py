@@ -19,8 +19,10 @@ from torch import Tensor, nn
 from celegans_nn.errors import NetworkError
 from celegans_nn.networks.baselines import DenseMLP
 from celegans_nn.networks.feedforward import SparseMLP
+from celegans_nn.networks.gru import GRU
 from celegans_nn.networks.network import Network
 from celegans_nn.simulation.dense_program import DenseProgram, act_dense, pack_dense
+from celegans_nn.simulation.gru_program import GRUProgram, act_gru, pack_gru
 from celegans_nn.simulation.lanes import LANES, OPTIONS, empty_rows
 from celegans_nn.simulation.network_program import network_obstacle, pack_network
 from celegans_nn.simulation.network_ticks import NetworkProgram, act_network
@@ -30,8 +32,12 @@ from celegans_nn.simulation.replay import Replay, act_replay
 
 __all__ = ["LANES", "Packed", "act", "empty_rows", "obstacle", "pack"]
 
-PACKERS: dict[type[nn.Module], Any] = {Network: pack_network, SparseMLP: pack_network, DenseMLP: pack_dense}
-ACTS: dict[type, Any] = {NetworkProgram: act_network, DenseProgram: act_dense, Replay: act_replay}
+PACKERS: dict[type[nn.Module], Any] = {
+    Network: pack_network, SparseMLP: pack_network, DenseMLP: pack_dense, GRU: pack_gru,
+}  # fmt: skip
+ACTS: dict[type, Any] = {
+    NetworkProgram: act_network, DenseProgram: act_dense, GRUProgram: act_gru, Replay: act_replay,
+}  # fmt: skip
 
 
 def obstacle(net: nn.Module, names: Iterable[str] = ()) -> str | None:
@@ -62,7 +68,7 @@ def pack(net: nn.Module, parameters: Mapping[str, Tensor]) -> Packed:
 
     >>> pack(nn.Identity(), {})
     Traceback (most recent call last):
-    celegans_nn.errors.NetworkError: Identity has no compiled form; those that have: Network, SparseMLP, DenseMLP
+    celegans_nn.errors.NetworkError: Identity has no compiled form; those that have: Network, SparseMLP, DenseMLP, GRU
     """
     if (why := obstacle(net, parameters)) is not None:
         raise NetworkError(why)
