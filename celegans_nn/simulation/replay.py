@@ -1,4 +1,4 @@
-"""A program that plays actions from a table: for checks of the bodies, and for what the loop costs without a network."""
+"""A program that plays actions from a table: to check bodies, and for what the loop costs without a network."""
 
 from __future__ import annotations
 
