@@ -47,9 +47,9 @@ def connected(address: str) -> Iterator[int]:
         try:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (OSError, RuntimeError, ValueError) as error:
+            join = "--head" if address == "auto" else f"--address={one_line(address)} --num-cpus=0"
             raise SpecError(
-                f"cluster {one_line(address)}: {one_line(error, 120)}; this machine must be a node of it "
-                f"(ray start --address={one_line(address)} --num-cpus=0)"
+                f"cluster {one_line(address)}: {one_line(error, 120)}; make this machine a node of it: ray start {join}"
             ) from None
     try:
         yield _cores()
@@ -136,7 +136,7 @@ def trial_on_node(
                 if job.fraction != told:
                     told = job.fraction
                     yield {"fraction": told}
-                if time.monotonic() - sent > every_s and (now := job.files("*.checkpoint")) != kept:
+                if time.monotonic() - sent > every_s and (now := job.files("*.checkpoint")) not in ({}, kept):
                     kept, sent = now, time.monotonic()
                     yield {"files": kept}
             yield {"stop": job.stop} if job.stop else {"ended": job.files("*")}
@@ -208,7 +208,7 @@ def _take(folder: Path, trial: Trial, message: Mapping[str, Any], sources: str) 
         return Event(trial, min(message["fraction"], 1.0))
     if "stop" in message:
         raise DiskError(message["stop"])
-    files = message.get("files") or message["ended"]
+    files = message["ended"] if "ended" in message else message["files"]
     for name in sorted(files, key=lambda name: name.endswith(".json")):  # its record last: then it is finished
         if not name.startswith(trial.hash) or "/" in name:
             raise SpecError(f"the cluster sent {one_line(name)!r}, which is no file of the trial {trial.hash}")

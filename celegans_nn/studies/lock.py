@@ -18,7 +18,7 @@ PATIENCE_S = 5.0
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[tuple[int, ...]]:
-    """Refuse a second run into the same folder, which would run trials twice.
+    """Make the folder, and refuse a second run into it, which would run trials twice.
 
     Gives the open files (descriptors) that workers keep open too, so that the lock holds until they are gone.
     """
@@ -55,6 +55,7 @@ def _held(file: IO[str], shared: bool = False) -> bool:
 
 def _opened(path: Path) -> IO[str]:
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         return open(path, "a", encoding="utf-8")
     except OSError as error:
         raise disk_error(path, error) from None

@@ -34,11 +34,6 @@ class TimeLeft:
         self.fraction[trial] = min(max(fraction, self.fraction[trial]), 1.0)
 
     @property
-    def running(self) -> dict[str, float]:
-        """Hash of each trial that has begun and not ended, and the fraction done."""
-        return {t.hash: self.fraction[t] for t in self.begun if self.fraction[t] < 1}
-
-    @property
     def done(self) -> float:
         """Cost units done so far."""
         return sum(f * trial.task.budget for trial, f in self.fraction.items())
@@ -67,6 +62,8 @@ class StudyProgress:
         self.console, self.of_other_code = Console(stderr=True), of_other_code
         self.count, self.ended, self.finished_before = len(todo), 0, len(study.trials) - len(todo)
         self.left = TimeLeft(todo, workers)
+        self.running: dict[str, float] = {}
+        """Hash of each trial that has begun and not ended, and the fraction done."""
         self.bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=None), TaskProgressColumn(),
             TextColumn("{task.fields[left]}"), TimeElapsedColumn(), console=self.console, transient=True,
@@ -93,7 +90,9 @@ class StudyProgress:
     def show(self, event: Event, record: Record | None = None) -> None:
         """Take in one event; `record` is what became of the trial once it ended."""
         self.left.update(event.trial, event.fraction, time.monotonic())
+        self.running[event.trial.hash] = event.fraction
         if event.ended:
+            del self.running[event.trial.hash]
             self.ended += 1
             self._say(f"{self.ended}/{self.count}  {event.trial.describe()}: {_outcome(record)}")
         seconds = self.left.seconds()

@@ -107,22 +107,20 @@ def _run(study: Study, folder: Path, workers: int | None, cluster: str | None) -
     if workers is not None and workers < 1:
         raise SpecError(f"workers = {one_line(workers)}: give at least 1 worker process")
     check_networks(study)
-    with _crew(workers, cluster) as (number, run):
-        folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder) as hold:
-            tidy(folder)
-            write_atomic(folder / "spec.toml", study.text)
-            keep_wirings(study.networks, folder)
-            about = {"name": study.name, "preset": study.preset, "spec": str(study.path)}
-            if study.path.resolve() != (folder / "spec.toml").resolve():
-                write_atomic(folder / "study.json", json.dumps(about, indent=1) + "\n")
-            try:
-                _run_what_is_left(study, folder, number, functools.partial(run, hold=hold))
-            except BaseException:
-                with contextlib.suppress(DiskError):  # of what went wrong, the first is told
-                    write_tables(folder, study)
-                raise
-            write_tables(folder, study)
+    with _crew(workers, cluster) as (number, run), locked(folder) as hold:
+        tidy(folder)
+        write_atomic(folder / "spec.toml", study.text)
+        keep_wirings(study.networks, folder)
+        about = {"name": study.name, "preset": study.preset, "spec": str(study.path)}
+        if study.path.resolve() != (folder / "spec.toml").resolve():
+            write_atomic(folder / "study.json", json.dumps(about, indent=1) + "\n")
+        try:
+            _run_what_is_left(study, folder, number, functools.partial(run, hold=hold))
+        except BaseException:
+            with contextlib.suppress(DiskError):  # of what went wrong, the first is told
+                write_tables(folder, study)
+            raise
+        write_tables(folder, study)
     return load_results(folder)
 
 
@@ -149,7 +147,7 @@ def _run_what_is_left(study: Study, folder: Path, workers: int, run: Run) -> Non
         ):
             for event in events:
                 progress.show(event, read_record(folder, event.trial.hash) if event.ended else None)
-                heart.beat(progress.left.running, progress.left.seconds())
+                heart.beat(progress.running, progress.left.seconds())
     finally:
         heart.end()
 

@@ -58,27 +58,36 @@ def test_a_study_on_two_nodes_gives_the_bytes_of_one_on_this_machine(two_nodes, 
 
 
 @pytest.mark.slow
-def test_a_trial_whose_node_is_lost_goes_on_elsewhere_and_ends_with_the_same_bytes(two_nodes, write_spec, tmp_path):
-    spec = write_spec(LONG)
+def test_a_trial_whose_node_is_lost_goes_on_elsewhere_and_ends_with_the_same_bytes(
+    two_nodes, write_spec, tmp_path, monkeypatch
+):
+    spec, there = write_spec(LONG.replace("20000", "60000")), tmp_path / "there"
     run_study(spec, out=tmp_path / "here", workers=1)
-    lost = []
+    head_alone_remains = [next(iter(two_nodes.worker_nodes)), two_nodes.add_node(num_cpus=1)]
 
-    def lose_a_node():
-        third = two_nodes.add_node(num_cpus=1)
-        while not list((tmp_path / "there").glob("trials/*.checkpoint")):
-            time.sleep(0.1)
-        two_nodes.remove_node(third, allow_graceful=False)
-        two_nodes.remove_node(next(iter(two_nodes.worker_nodes)), allow_graceful=False)
-        lost.append(third)
+    def lose_nodes():
+        while len(list(there.glob("trials/*.checkpoint"))) < 2:
+            time.sleep(0.05)
+        for node in head_alone_remains:
+            two_nodes.remove_node(node, allow_graceful=False)
 
-    thread = threading.Thread(target=lose_a_node)
+    lost, hear = [], cluster._hear
+
+    def listening(stream):
+        try:
+            return hear(stream)
+        except cluster._Lost as error:
+            lost.append(error)
+            raise
+
+    monkeypatch.setattr(cluster, "_hear", listening)
+    monkeypatch.setattr(cluster, "CHECKPOINT_EVERY_S", 0.1)
+    thread = threading.Thread(target=lose_nodes)
     thread.start()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster, "CHECKPOINT_EVERY_S", 0.1)
-        run_study(spec, out=tmp_path / "there", cluster=two_nodes.address)
+    run_study(spec, out=there, cluster=two_nodes.address)
     thread.join()
     assert lost
-    assert (tmp_path / "there" / "results.csv").read_bytes() == (tmp_path / "here" / "results.csv").read_bytes()
+    assert (there / "results.csv").read_bytes() == (tmp_path / "here" / "results.csv").read_bytes()
 
 
 def test_what_a_node_sends_back_goes_on_elsewhere_to_the_same_bits(linear, tmp_path, monkeypatch):
