@@ -51,6 +51,42 @@ def study_run(
     return _report(folder)
 
 
+def study_plan(
+    spec: Positional[Path],
+    preset: str | None = None,
+    out: Path | None = None,
+    workers: int | None = None,
+) -> int:
+    """Say what a study will cost before anything runs: trials, steps or samples, and the time on this machine.
+
+    Each kind of trial is timed for about a second, unless earlier trials in the results folder tell. Nothing is
+    written.
+
+    Example: celegans-nn study plan benchmarks/studies/first_look.toml --preset smoke
+
+    Args:
+        spec: the study's TOML file.
+        preset: a table [presets.NAME] of it, whose values replace those of its networks and tasks.
+        out: the results folder, whose finished trials are counted; runs/NAME if not given.
+        workers: worker processes; one a core if not given.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from celegans_nn.studies.plan import plan_study
+    from celegans_nn.studies.reading import load_study
+    from celegans_nn.studies.runner import RUNS
+
+    study = load_study(spec, preset)
+    folder = out if out is not None else RUNS / study.folder_name
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        row = bar.add_task("timing each kind of trial", total=None)
+        plan = plan_study(study, folder, workers, lambda done, kinds: bar.update(row, completed=done, total=kinds))
+    print_table(*plan.table())
+    print("\n".join(plan.summary()))
+    return 0
+
+
 def study_resume(folder: Positional[Path], workers: int | None = None, cluster: str | None = None) -> int:
     """Go on with a study that was interrupted, and write its report.
 
@@ -110,7 +146,7 @@ def data_verify() -> int:
 
 
 def study() -> int:
-    """Run a study, go on with it, see how it stands, or write its report: study run, resume, status, report.
+    """See what a study costs, run it, go on with it: study plan, study run, study resume, study status, study report.
 
     Example: celegans-nn study run benchmarks/studies/first_look.toml
     """
@@ -130,9 +166,11 @@ COMMANDS: dict[str, Callable[..., int]] = {
     "data": data,
 }  # fmt: skip
 GROUPS: dict[str, dict[str, Callable[..., int]]] = {
-    "study": {"run": study_run, "resume": study_resume, "status": study_status, "report": study_report},
+    "study": {
+        "plan": study_plan, "run": study_run, "resume": study_resume, "status": study_status, "report": study_report,
+    },
     "data": {"verify": data_verify},
-}
+}  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,7 +11,18 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.rewiring import NULLS, rewire_many
 
-COMMANDS = ["info", "rewire", "train", "evaluate", "render", "study run", "study resume", "study report", "data verify"]
+COMMANDS = [
+    "info",
+    "rewire",
+    "train",
+    "evaluate",
+    "render",
+    "study plan",
+    "study run",
+    "study resume",
+    "study report",
+    "data verify",
+]
 
 
 def run(capsys, *words):
@@ -39,6 +50,7 @@ def test_the_first_help_names_every_command(capsys):
         "evaluate",
         "study",
         "data",
+        "study plan",
         "study run",
         "study resume",
         "study report",
@@ -60,6 +72,7 @@ def test_a_command_with_randomness_takes_a_seed(capsys, command):
         (["study", "rum"], "rum"),
         (["study", "run"], "PATH"),
         (["study", "run", "none.toml"], "none.toml: cannot be read"),
+        (["study", "plan", "none.toml"], "none.toml: cannot be read"),
         (["study", "run", "none.toml", "--wokers", "2"], "--workers"),
         (["study", "run", "none.toml", "--workers", "two"], "two"),
         (["study", "report", "none"], "none: holds no study"),

@@ -107,15 +107,20 @@ METRICS = {
 
 def metrics(name: str, options: Mapping[str, Any]) -> Sequence[str]:
     """The columns of the results by which networks on a task can be compared."""
-    kind = _kind(name, json.dumps(dict(options), sort_keys=True))
+    kind = task_kind(name, options)
     return tuple(when + metric for when in SCORES for metric in METRICS[kind])
 
 
 def check_task(name: str, options: Mapping[str, Any], method: str) -> None:
     """Make the task once: a wrong option or a data set that is not there is known before anything runs."""
-    kind = _kind(name, json.dumps(dict(options), sort_keys=True))
+    kind = task_kind(name, options)
     if method == "bptt" and kind != "classification":
         raise TaskError(f'{name!r} has no gradient for method "bptt"; use "es", "ga", "es+ga", "ars" or "cma"')
+
+
+def task_kind(name: str, options: Mapping[str, Any]) -> str:
+    """ "locomotion" or "classification"."""
+    return _kind(name, json.dumps(dict(options), sort_keys=True))
 
 
 @lru_cache(maxsize=64)
