@@ -51,10 +51,11 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]):
         super().__init__(function)
-        self._file = Path(inspect.getfile(function))
+        # now, not when the first call compiles: by then the files may be others than those that were imported
+        self._digest = digest(Path(inspect.getfile(function)))
 
     def _index_key(self, sig: Any, codegen: Any) -> Any:
-        return (*super()._index_key(sig, codegen), digest(self._file))
+        return (*super()._index_key(sig, codegen), self._digest)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

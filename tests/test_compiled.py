@@ -38,6 +38,9 @@ with warnings.catch_warnings(record=True) as said:
     if "lost" in sys.argv:
         shutil.rmtree(scaled.stats.cache_path)
         open(scaled.stats.cache_path, "w").close()
+    if "edited" in sys.argv:
+        with open("celegans_nn/constants.py", "w") as file:
+            file.write("FACTOR = 7")
     values = [scaled(2), scaled(0.5)]
 hits = sum(scaled.stats.cache_hits.values())
 print(json.dumps({"values": values, "hits": hits, "said": [str(w.message) for w in said]}))
@@ -118,3 +121,8 @@ def test_a_folder_that_is_lost_between_costs_a_warning_and_not_the_result(packag
     assert found["values"] == [6, 1.5]
     assert len(found["said"]) == 1
     assert "cannot be kept" in found["said"][0]
+
+
+def test_code_of_a_process_that_was_running_when_a_file_changed_is_not_taken_for_that_of_the_new_file(package):
+    assert ask(package, "edited")["values"] == [6, 1.5]  # what it imported
+    assert ask(package) == {"values": [14, 3.5], "hits": 0, "said": []}
