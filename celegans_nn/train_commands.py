@@ -31,7 +31,7 @@ def train(
     task: str = "swimmer6",
     task_options: tuple[str, ...] = (),
     method: str = "es+ga",
-    budget: int = 1_000_000,
+    budget: int = 3_000_000,
     seed: int = 0,
     options: tuple[str, ...] = (),
     training_preset: str | None = None,
@@ -42,10 +42,12 @@ def train(
 
     The same command goes on where it was stopped, and ends with the same bits.
 
-    Example: celegans-nn train haspel2012 --task swimmer6 --task-options head_drive=square --ticks 20 --method ga
-    --budget 500000 --out runs/swimmer
+    Example: celegans-nn train haspel2012 --task swimmer6 --task-options episode_steps=200 settle_steps=75
+    head_drive=square --ticks 20 --method ga --options ga.population=16 ga.elites=3 ga.mutation_interface=0.03
+    ga.mutation_connectome=0.03 --budget 100000 --out runs/swimmer
 
-    Example: celegans-nn train haspel2012 --task worm --interface direct --method ga --budget 2000000
+    Example: celegans-nn train haspel2012 --task worm --interface direct --method ga --options ga.population=64
+    --budget 2000000
 
     Example: celegans-nn train --baseline linear --unknown-sign drop --task swimmer_v5 --method ars
     --options normalise=true
@@ -57,7 +59,8 @@ def train(
             mnist, or gymnasium:ID.
         task_options: NAME=VALUE of the task, such as episode_steps=200 settle_steps=75.
         method: es, ga, es+ga, ars, cma or bptt.
-        budget: environment steps, or samples, of all stages together.
+        budget: environment steps, or samples, of all stages together. If --options does not say other, a generation
+            of es is 201 individuals and one of ga 750, as published.
         seed: draws coders, weights, episodes and all that training draws.
         options: NAME=VALUE of the trainer, such as es.population=16 ga.elites=3 normalise=true.
         training_preset: s22_realism, s22_statistics or s22_limits, the numbers of that paper.
@@ -85,8 +88,9 @@ def train(
         return _print_scores(before["scores"], before["cost"])
     with TrainingBar(f"{task}, {method}") as bar:
         result = trained(
-            net, the_task, **asked, options=chosen, progress=bar.show, checkpoint=folder / CHECKPOINT, threads=threads
-        )
+            net, the_task, **asked, options=chosen, progress=bar.show, checkpoint=folder / CHECKPOINT, every=1,
+            threads=threads,
+        )  # fmt: skip
     record = {"source": source, **{key: value for key, value in asdict(network).items() if value is not None}}
     facts = {
         "identity": identity, "task": {"name": task, "options": what}, "network": record,

@@ -1,16 +1,21 @@
 """train, evaluate and render on the command line: what is saved, what is printed, and what a second call does."""
 
 import csv
+import inspect
 import json
+import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from celegans_nn import cli
+from celegans_nn import cli, train_commands
 from celegans_nn.errors import CelegansError
 from celegans_nn.network_flags import NetworkFlags, make_network, settings
 from celegans_nn.networks import load_network, save_network
+from celegans_nn.simulation import Episodes, Evaluator
 from celegans_nn.tasks import make_task
+from celegans_nn.train_progress import TrainingBar
 from celegans_nn.training import checkpoint, run
 from celegans_nn.training.folder import CHECKPOINT
 
@@ -117,6 +122,36 @@ def test_an_interrupted_training_goes_on_and_ends_with_the_same_bytes(capsys, sw
     monkeypatch.setattr(run, "write_checkpoint", whole)
     assert command(capsys, *words)[0] == 0
     assert files(tmp_path / "again") == files(swimmer)
+
+
+def commands_of_the_help():
+    """The words after each "Example: celegans-nn train" in the help."""
+    text = " ".join(inspect.getdoc(train_commands.train).split("Args:")[0].split())
+    examples = re.findall(r"celegans-nn train (.*?)(?= Example:|$)", text)
+    assert len(examples) == 3
+    return [example.split() for example in examples]
+
+
+@pytest.mark.parametrize("words", [[], *commands_of_the_help()])
+def test_the_defaults_and_every_example_of_the_help_hold_more_than_one_generation(capsys, tmp_path, monkeypatch, words):
+    """Scores are made up, since what is asked is whether training begins and keeps what it has after a generation."""
+
+    def scored(self, parameters, seeds, episode_steps=None, normalise=None):
+        shape, n = np.shape(seeds), len(self.task.observations)
+        numbers, cost = np.zeros(shape), np.full(shape, self.task.episode_steps)
+        seen = np.zeros((2, len(seeds), n))
+        return Episodes(numbers, cost, numbers > 0, {"forward_speed": numbers}, cost.sum(1), seen[0], seen[1])
+
+    def stopped(self, now):
+        if now.generation == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evaluator, "evaluate", scored)
+    monkeypatch.setattr(TrainingBar, "show", stopped)
+    words = words[: words.index("--out")] if "--out" in words else words
+    code, _, err = command(capsys, "train", *words, "--out", tmp_path / "run")
+    assert code == 130, err
+    assert (tmp_path / "run" / CHECKPOINT).exists()
 
 
 def test_the_direct_interface_learns_nothing_between_body_and_cells():
