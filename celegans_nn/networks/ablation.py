@@ -42,7 +42,10 @@ def _chemical(synapses: ChemicalSynapses, places: Tensor) -> ChemicalSynapses:
     if synapses.free_flat.numel():
         kept = torch.isin(synapses.free_flat, places)
         synapses.free_flat = synapses.free_flat[kept]
-        synapses.free_weight = nn.Parameter(synapses.free_weight.detach()[kept])
+        if kept.any():
+            synapses.free_weight = nn.Parameter(synapses.free_weight.detach()[kept])
+        else:
+            del synapses.free_weight  # as in a network that is built without such edges
     return synapses
 
 

@@ -7,7 +7,7 @@ import torch
 
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.errors import NetworkError
-from celegans_nn.networks import ablated, build, direct_interface
+from celegans_nn.networks import ablated, build, direct_interface, load_network, save_network
 from celegans_nn.tasks import make_task
 from tests.worms import random_worm
 
@@ -121,6 +121,19 @@ def test_an_ablated_network_acts_as_one_whose_synapses_there_weigh_nothing(backe
     twin.backend = weightless.backend = backend
     torch.testing.assert_close(twin.unroll(x)[0], weightless.unroll(x)[0], rtol=1e-5, atol=1e-6)
     assert twin.gap is None and net.gap is not None
+
+
+@pytest.mark.parametrize("model", ["rate", "graded"])
+def test_an_ablated_network_is_saved_and_comes_back_though_no_edge_of_unknown_sign_is_left(model, tmp_path):
+    net = scattered(random_worm(signs=(1, -1, 0)), model)
+    edges = net.worm.chemical_edges
+    senders = {net.worm.names[i] for i in edges.pre[edges.sign == 0]}
+    for cells in (sorted(senders), sorted(senders)[:1]):
+        twin = ablated(net, cells)
+        assert hasattr(twin.chemical, "free_weight") == (len(cells) < len(senders))
+        save_network(twin, tmp_path)
+        x = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(1))
+        assert torch.equal(load_network(tmp_path).unroll(x)[0], twin.unroll(x)[0])
 
 
 def test_the_interface_of_the_intact_worm_fits_ablated_and_rewired_ones():
