@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +60,8 @@ class Interface:
                 raise NetworkError(f"the interface names one of its {what.replace('_', ' ')} twice; name each once")
         if self.hidden < 1:
             raise NetworkError(f"hidden is {self.hidden}; give at least one hidden unit")
+        for what in ("input_gains", "output_gains"):
+            object.__setattr__(self, what, _plain(what, getattr(self, what)))
         _check_gains("input_gains", self.input_gains, self.encoder, len(self.observations), len(self.input_cells))
         _check_gains("output_gains", self.output_gains, self.decoder, len(self.output_cells), len(self.actions))
 
@@ -66,6 +70,14 @@ class Interface:
         for name in (*self.input_cells, *self.output_cells):
             if name not in worm.index:
                 raise NetworkError(f"the interface names cell {one_line(name)!r}, which the wiring does not have")
+
+
+def _plain(what: str, gains: Any) -> Gains:
+    """The same, all of Python's own whole numbers and floats, which alone can be saved."""
+    try:
+        return tuple((operator.index(source), operator.index(target), float(gain)) for source, target, gain in gains)
+    except (TypeError, ValueError):
+        raise NetworkError(f"{what} are {one_line(repr(gains))}; give triples of two positions and a gain") from None
 
 
 def _check_gains(what: str, gains: Gains, kind: str, inputs: int, outputs: int) -> None:

@@ -1,10 +1,11 @@
 """A fixed coder hands signals on as it was told to, and has nothing to learn."""
 
+import numpy as np
 import pytest
 import torch
 
 from celegans_nn.errors import NetworkError
-from celegans_nn.networks import Interface, build
+from celegans_nn.networks import Interface, build, load_network, save_network
 from tests.worms import random_worm
 
 FIXED = {"encoder": "fixed", "decoder": "fixed"}
@@ -48,6 +49,7 @@ def test_fixed_gains_run_alike_on_both_backends(ticks):
         ({"encoder": "mlp"}, "give them for 'fixed' alone"),
         ({"input_gains": ((0, 2, 1.0),)}, "positions below 2 and 2"),
         ({"input_gains": ((0, 0, float("nan")),)}, "finite gain"),
+        ({"input_gains": ((0, 0.5, 1.0),)}, "triples of two positions and a gain"),
         ({"output_gains": ((0, 0, 1.0), (0, 0, 2.0))}, "one pair of ends twice"),
         ({"decoder": "fixd"}, "did you mean 'fixed'"),
     ],
@@ -55,3 +57,10 @@ def test_fixed_gains_run_alike_on_both_backends(ticks):
 def test_gains_that_do_not_fit_are_refused(change, message):
     with pytest.raises(NetworkError, match=message):
         Interface(*ENDS, **{**FIXED, **GAINS, **change})
+
+
+def test_gains_that_are_whole_numbers_or_numpys_are_saved_and_come_back(tmp_path):
+    gains = {"input_gains": [(np.int64(0), 1, 2)], "output_gains": ((0, 0, np.float32(0.5)), (1, 1, -1))}
+    net = build(random_worm(), "rate", Interface(*ENDS, **FIXED, **gains), unknown_sign="drop")
+    save_network(net, tmp_path)
+    assert load_network(tmp_path).interface == net.interface
