@@ -2,7 +2,7 @@
 
 from celegans_nn.networks.ablation import ablated
 from celegans_nn.networks.baselines import BASELINES, baseline, count_parameters
-from celegans_nn.networks.build import build, check_gap_step, ticks_to_reach
+from celegans_nn.networks.build import build, ticks_to_reach
 from celegans_nn.networks.direct import direct_interface
 from celegans_nn.networks.export import describe_step, export_onnx, export_step
 from celegans_nn.networks.interface import Interface, default_interface
@@ -17,7 +17,6 @@ __all__ = [
     "ablated",
     "baseline",
     "build",
-    "check_gap_step",
     "count_parameters",
     "default_interface",
     "describe_step",

@@ -94,8 +94,8 @@ def build(
     Raises
     ------
     NetworkError
-        Unknown names; an interface together with inputs or outputs; edges of unknown sign with no choice made; gap
-        junctions too strong for an explicit step; a spectral radius for a wiring without cycles.
+        Unknown names; an interface together with inputs or outputs; edges of unknown sign with no choice made; a
+        spectral radius for a wiring without cycles.
 
     Example
     -------
@@ -141,7 +141,7 @@ def build(
     gap_start = model.initial_log_conductance + gap_start
     gain = _input_gain(model, preset, dt_ms)
     gap = GapJunctions(worm, gap_start, gain) if gap_junctions and _gap_pairs(worm) else None
-    network = Network(
+    return Network(
         worm,
         model,
         interface,
@@ -156,8 +156,6 @@ def build(
         seed=seed,
         surrogate=surrogate,
     )
-    check_gap_step(network)
-    return network
 
 
 def set_spectral_radius(worm: Connectome, chemical: ChemicalSynapses, radius: float) -> None:
@@ -170,24 +168,6 @@ def set_spectral_radius(worm: Connectome, chemical: ChemicalSynapses, radius: fl
     if present == 0:
         raise NetworkError("the wiring has no cycle, so its spectral radius is 0 whatever the weights; leave it out")
     chemical.rescale(radius / present)
-
-
-def check_gap_step(network: Network) -> None:
-    """NetworkError where an explicit step of the gap junctions would overshoot: gain * sum_j g_ij must be < 1."""
-    if network.gap is None:
-        return
-    with torch.no_grad():
-        load = network.gap.matrix().sum(1) * network.model.input_gain(network.parameters_of_rule())
-    worst = int(load.argmax())
-    if load[worst] >= 1:
-        name, model, dt_ms = network.worm.names[worst], network.model, network.dt_ms
-        # where a tick that is far shorter takes as much current in, shortening it is no remedy
-        short, long = (_input_gain(model, network.preset, dt) for dt in (dt_ms / 1000, dt_ms))
-        shorten = "shorten dt_ms, " if short < 0.5 * long else ""
-        raise NetworkError(
-            f"gap junctions of {one_line(name)} sum to {float(load[worst]):.3g} a tick, and an explicit step needs "
-            f"less than 1; lower log_conductance, {shorten}or build with gap_junctions=False"
-        )
 
 
 def _input_gain(model: NeuronModel, preset: str | None, dt_ms: float) -> float:

@@ -117,7 +117,7 @@ class Network(nn.Module):
     def precompute(self) -> dict[str, Any]:
         """All that stays the same while the parameters do; hand it to `forward` to compute it once an episode."""
         rule, chemical = self.parameters_of_rule(), self.chemical.matrix()
-        gap = None if self.gap is None else self.gap.matrix()
+        gap = None if self.gap is None else self.gap.matrix(self.model.input_gain(rule))
         effective: dict[str, Any] = {"gap": gap} if gap is not None else {}
         if self.model.conductance:
             effective["excitatory"], effective["inhibitory"] = torch.relu(chemical), torch.relu(-chemical)
@@ -146,17 +146,18 @@ class Network(nn.Module):
 
     def drive(self, x: Tensor) -> Tensor:
         """The current [batch, N] that observations x [batch, inputs] give to every cell (0 to non-input cells)."""
-        return self._to_cells(self._encode(x))
+        return self._to_cells(self._encode(x)[None])[0]
 
     def _encode(self, x: Tensor) -> Tensor:
         """What the encoder gives, [batch, input cells]."""
         check_observations(x, len(self.interface.observations))
         return self.encoder(x)
 
-    def _to_cells(self, code: Tensor) -> Tensor:
-        """The current [batch, N] from what the encoder gives, [batch, input cells]."""
+    def _to_cells(self, code: Tensor) -> list[Tensor]:
+        """The current [batch, N] of each step from what the encoder gives, [steps, batch, input cells]."""
         current = code if self.model.encoder_gain == 1 else self.model.encoder_gain * code
-        return code.new_zeros(code.shape[0], len(self.worm)).index_copy(1, self.input_cells, current)
+        nothing = code.new_zeros(code.shape[1], len(self.worm))
+        return [nothing.index_copy(1, self.input_cells, at) for at in current.unbind(0)]
 
     def readout(self, output: Tensor) -> Tensor:
         """y [batch, outputs] from the cells' mean output [batch, N]."""
@@ -185,6 +186,8 @@ class Network(nn.Module):
         """
         if self.backend not in BACKENDS:
             raise NetworkError(f"unknown backend {one_line(self.backend)!r}; {nearest(str(self.backend), BACKENDS)}")
+        if state is not None:
+            self._check_state(state, code.shape[1])
         if self.backend != "torch":
             obstacle = fast.obstacle(self.model, self.delay, len(self.worm), code, self.chemical.log_weight, state)
             if obstacle is None:
@@ -193,12 +196,24 @@ class Network(nn.Module):
                 raise NetworkError(f'backend="compiled" cannot run this network: {obstacle}; use "auto" or "torch"')
         return self._run_in_torch(code, steps, state, effective)
 
+    def _check_state(self, state: Any, batch: int) -> None:
+        """NetworkError where it is none that this network gives for as many samples."""
+        kind, shape, cells = self.model.state, (batch, len(self.worm)), cells_of(state)
+        sent = state.sent if isinstance(state, Delayed) else ()
+        fields = (*cells, *sent) if isinstance(cells, kind) and len(sent) == self.delay - 1 else (None,)
+        if not all(isinstance(field, Tensor) and field.shape == shape for field in fields):
+            what = one_line(", ".join(str(list(field.shape)) for field in fields if isinstance(field, Tensor)), 80)
+            raise NetworkError(
+                f"state is a {type(state).__name__} {f'of shapes {what}' if what else 'of another network'}; give one "
+                f"that this network gave ({kind.__name__} {list(shape)}, delay {self.delay}), or None"
+            )
+
     def _run_in_torch(
         self, code: Tensor, steps: int, state: Any, effective: dict[str, Any] | None
     ) -> tuple[Tensor, Any]:
         effective = self.precompute() if effective is None else effective
         state = self.initial_state(code.shape[1], effective) if state is None else state
-        totals, drives = [], [self._to_cells(at) for at in code.unbind(0)]
+        totals, drives = [], self._to_cells(code)
         for step in range(steps):
             total = None
             for _ in range(self.ticks):
@@ -214,7 +229,7 @@ class Network(nn.Module):
         wiring = self._wiring()
         if effective is None:
             rule, weights = self.parameters_of_rule(), self.chemical.edge_weights()
-            conductances = None if self.gap is None else torch.exp(self.gap.log_conductance)
+            conductances = None if self.gap is None else self.gap.conductances(self.model.input_gain(rule))
         else:
             rule, weights = effective["rule"], effective["chemical"].reshape(-1)[wiring.flat]
             conductances = None if self.gap is None else effective["gap"][wiring.pairs]
@@ -260,8 +275,9 @@ class Network(nn.Module):
 
         An input that is held, `x.expand(time, -1, -1)` of [batch, inputs], is encoded once.
         """
-        if x.dim() != 3 or not len(x):
-            raise NetworkError(f"x has shape {list(x.shape)}; give [time, batch, {len(self.interface.observations)}]")
+        if not isinstance(x, Tensor) or x.dim() != 3 or not len(x):
+            given = f"has shape {list(x.shape)}" if isinstance(x, Tensor) else f"is {one_line(repr(x))}"
+            raise NetworkError(f"x {given}; give a tensor [time, batch, {len(self.interface.observations)}]")
         different = x[:1] if x.stride(0) == 0 else x
         code = self._encode(different.flatten(0, 1)).unflatten(0, different.shape[:2])
         mean, state = self._run(code, len(x), state, None)

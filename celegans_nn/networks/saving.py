@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import re
 import shutil
 from pathlib import Path
@@ -20,7 +21,7 @@ from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError, one_line, whole_number
 from celegans_nn.files import write_atomic
 from celegans_nn.networks.baselines import DenseMLP
-from celegans_nn.networks.build import build, check_gap_step
+from celegans_nn.networks.build import build
 from celegans_nn.networks.feedforward import SparseMLP
 from celegans_nn.networks.gru import GRU
 from celegans_nn.networks.interface import Gains, Interface
@@ -92,9 +93,11 @@ def load_network(folder: str | Path) -> nn.Module:
     """The network that `save_network` wrote, on the CPU: the same outputs to the last bit on the same machine.
 
     Everything is checked and nothing is executed. Raises NetworkError, in one line that names the file, where one
-    is missing or changed, where this version's neuron model is no longer the one that was saved, or where gap
-    junctions are too strong for an explicit step; ConnectomeError for a wiring that cannot be read.
+    is missing or changed, or where this version's neuron model is no longer the one that was saved; ConnectomeError
+    for a wiring that cannot be read.
     """
+    if not isinstance(folder, (str, os.PathLike)):
+        raise NetworkError(f"{one_line(repr(folder))} is no folder; give one that save_network wrote")
     folder = Path(folder)
     facts = _Facts(_read_json(folder / DESCRIPTION), str(folder / DESCRIPTION))
     if facts.get("format", str) != FORMAT:
@@ -113,7 +116,6 @@ def load_network(folder: str | Path) -> nn.Module:
     saved.copy_to(_values(net))
     if isinstance(net, Network):
         _check_rule(net, facts)
-        check_gap_step(net)
     return net
 
 

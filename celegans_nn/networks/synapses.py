@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from celegans_nn.errors import NetworkError, nearest, one_line
 
 UNKNOWN_SIGNS = ("drop", "excitatory", "free")
 SHARING = ("edge", "sign", "class")
-LARGEST_GAP_SUM = 0.5
+START_LOAD = 0.5
+LARGEST_LOAD = 0.9
+"""Just below 1, at which two cells would exchange their potentials for ever."""
 
 
 class ChemicalSynapses(nn.Module):
@@ -95,9 +98,11 @@ class ChemicalSynapses(nn.Module):
 class GapJunctions(nn.Module):
     """One positive conductance a pair, g = exp(log_conductance); the current into i is sum_j g_ij (x_j - x_i).
 
-    Pairs start at ln g = `log_conductances` [G], or all lower by as much as brings the cell with the most below the
-    limit of an explicit step (`LARGEST_GAP_SUM` of it; a model that integrates gap currents exactly has
-    `input_gain` 0 and no limit). Self-gaps carry no current and are dropped.
+    An explicit step overshoots where `input_gain` * sum_j g_ij, a cell's load, reaches 1. So pairs start at
+    ln g = `log_conductances` [G], or all lower by as much as brings the largest load to `START_LOAD`; and wherever
+    training takes `log_conductance`, pairs of a cell with a load above `LARGEST_LOAD` conduct as much less as brings
+    it there. A model that integrates gap currents exactly has `input_gain` 0 and no limit. Self-gaps carry no current
+    and are dropped.
     """
 
     pre: Tensor
@@ -113,13 +118,22 @@ class GapJunctions(nn.Module):
         start = log_conductances[keep]
         ends = np.concatenate([edges.pre[keep], edges.post[keep]])
         load = input_gain * np.bincount(ends, np.exp(np.tile(start, 2)), minlength=1).max()
-        if load > LARGEST_GAP_SUM:
-            start = start - math.log(load / LARGEST_GAP_SUM)
+        if load > START_LOAD:
+            start = start - math.log(load / START_LOAD)
         self.log_conductance = nn.Parameter(torch.from_numpy(start.astype(np.float32)))
 
-    def matrix(self) -> Tensor:
-        """Symmetric [N, N] with a zero diagonal."""
+    def conductances(self, input_gain: Any = 0.0) -> Tensor:
+        """[G]: g of each pair, kept below the limit for what one unit of current adds to a potential in a tick."""
         g = torch.exp(self.log_conductance)
+        if not isinstance(input_gain, Tensor) and input_gain == 0:
+            return g
+        load = input_gain * g.new_zeros(self.cells).index_add(0, self.pre, g).index_add(0, self.post, g)
+        share = LARGEST_LOAD / load.clamp(min=LARGEST_LOAD)
+        return g * torch.minimum(share[self.pre], share[self.post])
+
+    def matrix(self, input_gain: Any = 0.0) -> Tensor:
+        """Symmetric [N, N] with a zero diagonal."""
+        g = self.conductances(input_gain)
         flat = g.new_zeros(self.cells * self.cells)
         flat = flat.index_put((self.pre * self.cells + self.post,), g)
         return flat.index_put((self.post * self.cells + self.pre,), g).view(self.cells, self.cells)

@@ -40,7 +40,7 @@ def pack_network(net: Network, parameters: Mapping[str, Tensor]) -> Packed:
 
     def values(of: Network) -> tuple[list[Tensor], ...]:
         rule = _rule(of)
-        conductances = [] if of.gap is None else [torch.exp(of.gap.log_conductance)]
+        conductances = [] if of.gap is None else [of.gap.conductances(of.model.input_gain(rule))]
         coders = _coder_weights(of.encoder, of.encoder.first_weight) + _coder_weights(of.decoder, of.readout_weight())
         spread, ends = _spread_values(of, rule)
         own = [value for value in rule if isinstance(value, Tensor)]

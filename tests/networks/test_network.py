@@ -10,8 +10,10 @@ import torch
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.errors import NetworkError
-from celegans_nn.networks import Interface, build, check_gap_step, default_interface, ticks_to_reach
+from celegans_nn.networks import Interface, build, default_interface, ticks_to_reach
+from celegans_nn.networks.fast import SUPPORTED
 from celegans_nn.networks.network import cells_of
+from celegans_nn.networks.synapses import LARGEST_LOAD
 from celegans_nn.neurons import MODELS
 from tests.networks.dense_reference import dense_reference
 from tests.worms import random_worm
@@ -117,31 +119,57 @@ def test_what_gap_junctions_give_to_the_cells_of_a_running_network_sums_to_zero(
     assert given.sum(2).abs().max() < 1e-12 * (1 + given.abs().max()) * len(net.worm)
 
 
-def test_too_strong_gap_junctions_are_refused_when_built_and_named():
-    net = build(random_worm(), "lif", inputs=5, outputs=3)
-    with torch.no_grad():
-        net.gap.log_conductance.fill_(1.0)
-    with pytest.raises(NetworkError, match="explicit step"):
-        check_gap_step(net)
+EXPLICIT = ["relu", "rate", "lif", "alif", "izhikevich"]
 
 
-@pytest.mark.parametrize("neuron", ["relu", "rate", "lif", "alif", "izhikevich"])
-def test_the_refusal_of_strong_gap_junctions_names_the_tick_only_where_a_shorter_one_helps(neuron):
-    net, worm = build(random_worm(), neuron, inputs=5, outputs=3, dt_ms=2.0), random_worm()
+@pytest.mark.parametrize("neuron", EXPLICIT)
+def test_however_strong_training_makes_gap_junctions_no_step_overshoots_and_weak_ones_stay_as_they_are(neuron):
+    net = build(random_worm(), neuron, inputs=5, outputs=3).double()
+    gain, start = net.model.input_gain(net.parameters_of_rule()), net.gap.log_conductance.detach().clone()
+    for strength in (0.0, 7.0, 12.0):
+        with torch.no_grad():
+            net.gap.log_conductance.copy_(start + strength * torch.linspace(0, 1, len(start)))
+        wanted = torch.exp(net.gap.log_conductance)
+        matrix, g = net.precompute()["gap"], net.gap.conductances(gain)
+        load = gain * torch.zeros(len(net.worm)).double().index_add(0, net.gap.pre, wanted)
+        load = load + gain * torch.zeros(len(net.worm)).double().index_add(0, net.gap.post, wanted)
+        assert float((gain * matrix.sum(1)).max().detach()) <= LARGEST_LOAD + 1e-12
+        assert torch.equal(matrix, matrix.T)
+        free = (load[net.gap.pre] <= LARGEST_LOAD) & (load[net.gap.post] <= LARGEST_LOAD)
+        assert torch.equal(g[free], wanted[free])
+        assert bool((g[~free] < wanted[~free]).all())
+        assert bool(free.all()) == (strength == 0)
+
+
+@pytest.mark.parametrize("neuron", EXPLICIT)
+def test_a_network_far_beyond_the_limit_of_its_gap_junctions_stays_bounded_and_learns(neuron):
+    net = build(random_worm(), neuron, inputs=5, outputs=3).double()
+    net.backend = "torch"
     with torch.no_grad():
-        gain = net.model.input_gain(net.parameters_of_rule())
-        net.gap.log_conductance += torch.log(1.5 / (net.gap.matrix().sum(1).max() * gain))  # a load of 1.5
-    with pytest.raises(NetworkError, match=r"lower log_conductance.*or build with gap_junctions=False") as caught:
-        check_gap_step(net)
-    shorter = build(worm, neuron, inputs=5, outputs=3, dt_ms=0.5)
-    shorter.load_state_dict(net.state_dict())
-    if neuron == "rate":
-        assert "shorten dt_ms" in str(caught.value)
-        check_gap_step(shorter)
-    else:
-        assert "dt_ms" not in str(caught.value)
-        with pytest.raises(NetworkError, match=r"sum to 1\.5 a tick"):
-            check_gap_step(shorter)
+        net.gap.log_conductance += 6.0
+        net.chemical.log_weight -= 3.0  # what grows now grows by gap junctions
+    x = torch.randn(100, 2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y, state = net.unroll(x)
+    assert state.potential.abs().max() < 1e3
+    grad = torch.autograd.grad(y.sum() + state.potential.square().sum(), net.gap.log_conductance)[0]
+    assert bool(grad.isfinite().all())
+    assert float(grad.abs().max()) > 0
+    if neuron in SUPPORTED:
+        net.backend = "compiled"
+        torch.testing.assert_close(net.unroll(x[:5])[0], y[:5], rtol=1e-9, atol=1e-9)
+
+
+def test_the_gradient_of_limited_conductances_is_their_slope():
+    gap = build(random_worm(), "lif", inputs=5, outputs=3).double().gap
+    start = (gap.log_conductance.detach() + torch.linspace(0, 4, len(gap.pre))).requires_grad_()
+    gain = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)
+
+    def limited(log_conductance, gain):
+        return torch.func.functional_call(gap, {"log_conductance": log_conductance}, (gain,))
+
+    gap.forward = gap.conductances
+    assert float((limited(start, gain) - torch.exp(start)).abs().max().detach()) > 0.1
+    assert torch.autograd.gradcheck(limited, (start, gain))
 
 
 def test_the_preset_of_a_paper_without_gap_junctions_has_them_only_where_asked_for():
@@ -358,3 +386,29 @@ def test_a_delay_below_one_and_an_unknown_preset_are_refused():
         build(random_worm(), "rate", inputs=1, outputs=1, delay=0)
     with pytest.raises(NetworkError, match="rate has no preset 's23'"):
         build(random_worm(), "rate", inputs=1, outputs=1, preset="s23")
+
+
+@pytest.mark.parametrize("backend", ["auto", "torch", "compiled"])
+def test_a_state_that_is_not_the_networks_own_is_refused_in_one_line(backend):
+    net, slow, x = *(build(random_worm(), "lif", inputs=5, outputs=3, delay=d) for d in (1, 2)), torch.randn(4, 5)
+    other = build(random_worm(), "rate", inputs=5, outputs=3).initial_state(4)
+    own, late = net.initial_state(4), slow.initial_state(4)
+    net.backend, slow.backend = backend, "torch"
+    assert net(x, own)[0].shape == slow(x, late)[0].shape == (4, 3)
+    wrong = (other, late, tuple(own), [1], "rest", net.initial_state(2), own._replace(voltage=torch.zeros(4, 3)),
+             own._replace(output=None))  # fmt: skip
+    for state in wrong:
+        with pytest.raises(NetworkError, match=r"^state is a \w+ of .*LIFState \[4, 16\], delay 1") as caught:
+            net(x, state)
+        assert "\n" not in str(caught.value)
+    for state in (own, late._replace(sent=()), late._replace(sent=late.sent * 2)):
+        with pytest.raises(NetworkError, match="delay 2"):
+            slow(x, state)
+
+
+def test_what_is_no_tensor_is_refused_as_an_input():
+    net = build(random_worm(), "lif", inputs=5, outputs=3)
+    for x in ([[0.0] * 5], None, np.zeros((1, 5), np.float32)):
+        for call in (net, net.unroll):
+            with pytest.raises(NetworkError, match=r"^x is .*give a tensor"):
+                call(x)
