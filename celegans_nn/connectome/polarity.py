@@ -35,8 +35,8 @@ def polarity_for(polarity: str, source: str) -> str:
 
     Raises ConnectomeError for an unknown polarity, and for "haspel2012" with a table that has no signs.
     """
-    if polarity not in POLARITIES:
-        raise ConnectomeError(f"unknown polarity {one_line(polarity)!r}; {nearest(polarity, POLARITIES)}")
+    if not isinstance(polarity, str) or polarity not in POLARITIES:
+        raise ConnectomeError(f"unknown polarity {one_line(repr(polarity))}; {nearest(polarity, POLARITIES)}")
     if source == "haspel2012":
         return "haspel2012"
     if polarity == "haspel2012":

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from celegans_nn.errors import NetworkError, nearest
+from celegans_nn.errors import LARGEST_SEED, NetworkError, nearest, one_line, whole_number
 from celegans_nn.networks.feedforward import SparseMLP
 from celegans_nn.networks.gru import GRU
 from celegans_nn.networks.interface import check_observations, dense_layer
@@ -48,10 +48,14 @@ def baseline(name: str, *, like: Network, seed: int = 0) -> nn.Module:
     ncap
         The circuit that Bhattasali et al. 2022 designed by hand for a swimmer; see `NCAP`. It is matched to nothing.
 
-    Raises NetworkError for another name, and for "ncap" where `like` drives no swimmer.
+    Raises NetworkError for another name, where `like` is no network of a wiring, and for "ncap" where it drives no
+    swimmer.
     """
-    if name not in BASELINES:
-        raise NetworkError(f"unknown baseline {name!r}; {nearest(name, BASELINES)}")
+    if not isinstance(name, str) or name not in BASELINES:
+        raise NetworkError(f"unknown baseline {one_line(repr(name))}; {nearest(name, BASELINES)}")
+    if not isinstance(like, Network):
+        raise NetworkError(f"like is {one_line(repr(like))}; give a network that build(...) made")
+    seed = whole_number("seed", seed, 0, LARGEST_SEED, NetworkError)
     return BASELINES[name](like, torch.Generator().manual_seed(seed))
 
 

@@ -136,7 +136,9 @@ def dense_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Lin
 
 
 def check_observations(x: Tensor, observations: int) -> None:
-    """NetworkError where x is not [batch, observations]."""
+    """NetworkError where x is not a tensor [batch, observations]."""
+    if not isinstance(x, Tensor):
+        raise NetworkError(f"x is {one_line(repr(x))}; give a tensor [batch, {observations}]")
     if x.dim() != 2 or x.shape[1] != observations:
         raise NetworkError(f"x has shape {list(x.shape)}; give [batch, {observations}]")
 

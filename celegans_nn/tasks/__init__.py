@@ -71,6 +71,6 @@ def _known(name: str) -> tuple[str, dict[str, Any]]:
         return "swimmer", {"n_links": int(swimmer[1])}
     if str(name).startswith(ENVIRONMENT):
         return ENVIRONMENT, {"environment": name.removeprefix(ENVIRONMENT)}
-    if name not in TASKS:
+    if not isinstance(name, str) or name not in TASKS:
         raise TaskError(f"unknown task {name!r}: {nearest(name, TASKS)}")
     return name, {}

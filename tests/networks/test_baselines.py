@@ -155,3 +155,15 @@ def test_feedforward_levels_refuse_what_they_have_not():
     for options in ({"delay": 2}, {"spectral_radius": 1.0}):
         with pytest.raises(NetworkError, match="neither delays nor a spectral radius"):
             build(random_worm(), "sparse_mlp", inputs=7, outputs=3, **options)
+
+
+@pytest.mark.parametrize("name", [["linear"], {"a": 1}, None, 3])
+def test_what_is_no_name_and_what_is_no_network_are_refused_in_one_line(name):
+    net = build(random_worm(), "rate", inputs=5, outputs=3)
+    with pytest.raises(NetworkError, match=r"unknown baseline .*Known: 'dense_mlp'"):
+        baseline(name, like=net)
+    with pytest.raises(NetworkError, match=r"^like is .*build\(\.\.\.\)"):
+        baseline("linear", like=name)
+    for seed in (name, -1) if name != 3 else (0.5,):
+        with pytest.raises(NetworkError, match=r"^seed is"):
+            baseline("linear", like=net, seed=seed)
