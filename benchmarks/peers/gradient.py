@@ -4,7 +4,8 @@
 is the forward pass, the cross-entropy and the backward pass, encoder and decoder included. Each library is used as
 its documentation shows: snntorch's `Leaky` and norse's functional `lif_feed_forward_step` in a loop over time with
 encoder and masked recurrent matrix inside it (and once more with the encoder taken out, which their tutorials do not
-show), spikingjelly's `LinearRecurrentContainer` in multi-step mode (dense: it takes no mask), ncps' `CfC` over a
+show), norse's `lsnn_feed_forward_step`, whose threshold adapts as `alif`'s does, the same way;
+spikingjelly's `LinearRecurrentContainer` in multi-step mode (dense: it takes no mask), ncps' `CfC` over a
 `Wiring` of these edges. "compiled" and "torch" are this package's two ways; both take the encoder's product once.
 Rounds are interleaved, so that a busy machine slows all alike; the figures to keep are the ratios. OpenMP's threads
 wait without spinning (OMP_WAIT_POLICY=passive), for all libraries: spinning ones hold the core that others need.
@@ -24,6 +25,7 @@ from statistics import median
 import ncps.torch
 import ncps.wirings
 import norse.torch.functional.lif as norse_lif
+import norse.torch.functional.lsnn as norse_lsnn
 import numpy as np
 import pandas as pd
 import snntorch
@@ -130,6 +132,20 @@ class Norse(Peer):
         return self.decode(total)
 
 
+class NorseAdaptive(Peer):
+    rule = norse_lsnn.LSNNParameters(method="super", alpha=100.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.recurrent * self.mask
+        spikes = total = torch.zeros(BATCH, CELLS)
+        state = norse_lsnn.LSNNFeedForwardState(v=spikes, i=spikes, b=spikes + self.rule.v_th)
+        for at in self.each(x):
+            jump = at + linear(spikes, weight)
+            spikes, state = norse_lsnn.lsnn_feed_forward_step(jump, state, self.rule, 0.001)
+            total = total + spikes
+        return self.decode(total)
+
+
 class SnntorchTutorial(Snntorch):
     hoisted = False
 
@@ -185,6 +201,7 @@ def updates(x: Tensor, y: Tensor) -> dict[str, tuple[nn.Module, Update, int]]:
     peers = {"snntorch Leaky": (SnntorchTutorial, 1), "snntorch Leaky, encoder out of the loop": (Snntorch, 1),
              "norse lif_feed_forward_step": (NorseTutorial, 1),
              "norse lif_feed_forward_step, encoder out of the loop": (Norse, 1),
+             "norse lsnn_feed_forward_step, encoder out of the loop": (NorseAdaptive, 1),
              "spikingjelly LinearRecurrentContainer": (Spikingjelly, 1), "ncps CfC": (Ncps, 3)}  # fmt: skip
     for name, (kind, every) in peers.items():
         net = kind()

@@ -62,7 +62,7 @@ class _Select(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, condition: Tensor, chosen: Tensor, otherwise: Tensor) -> Tensor:
         ctx.save_for_backward(condition)
-        return torch.lerp(_finite(otherwise), chosen, condition)
+        return _finite(otherwise).lerp_(chosen, condition)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor | None, Tensor]:
