@@ -20,6 +20,8 @@ from celegans_nn.errors import NetworkError, whole_number
 from celegans_nn.files import write_atomic
 from celegans_nn.networks.baselines import DenseMLP
 from celegans_nn.networks.feedforward import SparseMLP
+from celegans_nn.networks.gru import GRU
+from celegans_nn.networks.ncap import NCAP
 from celegans_nn.networks.network import Delayed, Network, cells_of
 
 ONNX_METADATA = "celegans_nn"
@@ -31,7 +33,8 @@ class StepDescription:
 
     observations, actions: names of the columns of x [batch, observations] and of y [batch, actions].
     state: names of the state's tensors, each [batch, cells], in and out in this order; none for a network without
-        memory. cells: names of their columns. initial: [1, cells] each, the state at rest with which to begin.
+        memory. cells: names of their columns (of `gru` its units, of `ncap` the counter of control steps). initial:
+        [1, cells] each, the state at rest with which to begin.
     """
 
     observations: tuple[str, ...]
@@ -58,8 +61,14 @@ def describe_step(net: nn.Module) -> StepDescription:
     """
     if isinstance(net, DenseMLP):
         layers = [layer for layer in net.layers if isinstance(layer, nn.Linear)]
-        observations = tuple(f"observation_{i}" for i in range(layers[0].in_features))
-        return StepDescription(observations, tuple(f"action_{i}" for i in range(layers[-1].out_features)), (), (), ())
+        inputs, outputs = layers[0].in_features, layers[-1].out_features
+        return StepDescription(_numbered("observation", inputs), _numbered("action", outputs), (), (), ())
+    if isinstance(net, GRU):
+        inputs, units, outputs = net.sizes
+        ends = _numbered("observation", inputs), _numbered("action", outputs)
+        return StepDescription(*ends, _numbered("unit", units), ("hidden",), (net.weight_hh.new_zeros(1, units),))
+    if isinstance(net, NCAP):
+        return StepDescription(net.observations, net.actions, ("clock",), ("step",), (net.drive.new_zeros(1, 1),))
     if not isinstance(net, Network):
         raise NetworkError(f"a {type(net).__name__} cannot be exported; give what build or baseline made")
     ends = net.interface.observations, net.interface.actions, net.worm.names
@@ -153,16 +162,23 @@ class _Step(nn.Module):
 
     def forward(self, x: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         if not isinstance(self.net, Network):
-            return (self.net(x)[0],)
+            y, after = self.net(x, *state)
+            return (y, *_flat(after))
         values = {**self.fixed, **dict(self.named_buffers(recurse=False))}
         rule = self.rule_type(*(values.pop(f"rule_{name}") for name in self.rule_type._fields))
         y, after = self.net(x, _state(self.net, state), {"rule": rule, **values})
         return (y, *_flat(after))
 
 
+def _numbered(what: str, number: int) -> tuple[str, ...]:
+    return tuple(f"{what}_{i}" for i in range(number))
+
+
 def _flat(state: Any) -> tuple[Tensor, ...]:
     if state is None:
         return ()
+    if isinstance(state, Tensor):
+        return (state,)
     return (*state.cells, *state.sent) if isinstance(state, Delayed) else tuple(state)
 
 

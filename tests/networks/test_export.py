@@ -11,6 +11,7 @@ from celegans_nn.errors import NetworkError
 from celegans_nn.networks import baseline, build
 from celegans_nn.networks import export as exporting
 from celegans_nn.networks.export import describe_step, export_onnx, export_step
+from celegans_nn.networks.ncap import NCAP
 from celegans_nn.networks.network import cells_of
 from celegans_nn.neurons import MODELS
 from tests.worms import random_worm
@@ -110,6 +111,26 @@ def test_baselines_are_exported_without_a_state(name, tmp_path):
     ys = torch.stack([net(at)[0] for at in x]).detach()
     torch.testing.assert_close(torch.stack([step(at)[0] for at in x]), ys)
     torch.testing.assert_close(run_onnx(tmp_path / "step.onnx", x)[0], ys, rtol=1e-5, atol=1e-5)
+
+
+def with_memory(name):
+    if name == "gru":
+        return baseline(name, like=network("rate"))
+    joints = ("joint_1", "joint_2", "joint_3")
+    return NCAP((*joints, "a", "b", "c", "d"), joints, torch.Generator().manual_seed(0), shared=False)
+
+
+@pytest.mark.parametrize("name", ["gru", "ncap"])
+def test_baselines_with_memory_are_exported_with_it(name, tmp_path):
+    net, x = with_memory(name), observations(4).repeat(4, 1, 1)  # longer than the period of ncap's oscillator
+    program, about = export_step(net), describe_step(net)
+    assert about.initial[0].shape == (1, len(about.cells))
+    export_onnx(net, tmp_path / "step.onnx")
+    ys, state = reference(net, x)
+    assert ys.std(0).min() > 1e-3
+    for found, (end,) in (run(program.module(), about, x), run_onnx(tmp_path / "step.onnx", x)):
+        torch.testing.assert_close(torch.tanh(found), torch.tanh(ys), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(end, state, rtol=1e-5, atol=1e-5)
 
 
 def test_a_fixed_batch_takes_no_other():
