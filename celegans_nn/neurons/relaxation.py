@@ -29,7 +29,7 @@ def share(x: Tensor) -> Tensor:
 
 
 def matrix_share(m: Tensor) -> Tensor:
-    """The same function of a symmetric matrix [N, N]; first derivatives only.
+    """The same function of a symmetric matrix [N, N]; first derivatives only. All NaN where one entry is not finite.
 
     >>> matrix_share(torch.diag(torch.tensor([0.0, 1.0])))
     tensor([[1.0000, 0.0000],
@@ -44,7 +44,10 @@ class _MatrixShare(torch.autograd.Function):
     @staticmethod
     def forward(m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # in double, since slow modes stand beside fast ones; some hundred rows are quickest on the CPU
-        values, vectors = torch.linalg.eigh(m.to("cpu", torch.float64))
+        whole = m.to("cpu", torch.float64)
+        values, vectors = torch.linalg.eigh(whole.nan_to_num(0.0, 0.0, 0.0))
+        # `eigh` would end the program where a number is not finite; as everywhere else, NaN comes of it
+        values = values + (0 * whole).sum()
         return ((vectors * share(values)) @ vectors.mT).to(m), values, vectors
 
     @staticmethod

@@ -61,3 +61,13 @@ def test_a_second_derivative_is_refused_rather_than_wrong():
     (first,) = torch.autograd.grad(matrix_share(m).square().sum(), m, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.sum().backward()
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_matrix_that_is_not_finite_gives_nan_and_leaves_those_beside_it_alone(wrong):
+    m = RING.clone()
+    m[0, 0] = wrong
+    assert matrix_share(m).isnan().all()
+    both = torch.func.vmap(matrix_share)(torch.stack([m, RING]))
+    assert both[0].isnan().all()
+    torch.testing.assert_close(both[1], matrix_share(RING))
