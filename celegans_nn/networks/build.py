@@ -82,7 +82,7 @@ def build(
         they decay (izhikevich: how far the membrane runs), not how hard they are driven, so halving it at the same
         time doubles the input. To "relu" it means nothing.
     delay
-        Ticks that a chemical synapse takes, from 1; gap junctions are felt in the next tick.
+        Ticks that a chemical synapse takes, from 1; gap junctions are felt in the next tick, in graded within it.
     preset
         A named set of the neuron model's constants; its own ones if none is named.
     surrogate
