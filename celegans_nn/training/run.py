@@ -72,6 +72,14 @@ class Run:
     def normalise(self) -> tuple[np.ndarray, np.ndarray] | None:
         return None if self.normaliser is None else self.normaliser.mean_and_std()
 
+    def check(self, stage: str, more: bool) -> None:
+        """TrainingError where the budget holds no generation of a stage; `more` as in `train`."""
+        if stage == "bptt":
+            self._need(batch_size(self.options.bptt, self.task), self.budget - self.spent, stage)  # type: ignore[arg-type]
+        else:
+            method = evolution(stage, self.net, self.layout, self.options)
+            self._limits(stage, more, method.individuals * self.objective.unit_cost)
+
     def score(self, when: str) -> None:
         """Held-out scores now, under `when`."""
         if when in self.scores:  # a run that went on from there

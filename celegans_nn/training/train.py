@@ -85,6 +85,7 @@ def train(
     keeper = Keeper(checkpoint, every, {} if checkpoint is None else run_identity(net, task, settings))
     run = Run(copy.deepcopy(net), task, chosen, seed, budget, progress, keeper, threads)
     with threadpool_limits(1, "blas"):  # the order of a sum depends on the number of threads
+        run.check(STAGES[method][0], more=len(STAGES[method]) > 1)
         run.score("untrained")
         for stage in STAGES[method]:
             run.train(stage, more=stage != STAGES[method][-1])

@@ -10,6 +10,7 @@ from celegans_nn.errors import NetworkError, TrainingError
 from celegans_nn.networks import BASELINES, baseline, build, count_parameters
 from celegans_nn.networks.saving import load_weights, save_weights
 from celegans_nn.neurons import MODELS
+from celegans_nn.simulation import Evaluator
 from celegans_nn.tasks import make_task
 from celegans_nn.training import TrainOptions, train
 from celegans_nn.training import evolution_strategies as es
@@ -316,6 +317,17 @@ def test_a_budget_below_one_batch_is_refused_and_never_exceeded():
     with pytest.raises(TrainingError, match="raise the budget"):
         train(net, task, method="bptt", seed=0, budget=63)
     assert train(net, task, method="bptt", seed=0, budget=200).cost["total"] == 192
+
+
+@pytest.mark.parametrize("method", ["es", "ga", "es+ga", "ars", "cma"])
+def test_a_budget_below_one_generation_is_refused_before_any_episode_is_run(method, monkeypatch):
+    def run(*_, **__):
+        raise AssertionError
+
+    task = swimmer()
+    monkeypatch.setattr(Evaluator, "evaluate", run)
+    with pytest.raises(TrainingError, match="raise the budget"):
+        train(network(task), task, method=method, seed=0, budget=50, options=SMALL)
 
 
 def test_the_parameter_matched_baseline_is_matched_to_what_two_stages_train():
