@@ -170,6 +170,10 @@ def make_environment(
         raise TaskError(f"task {name!r} observes {one_line(seen)} and acts by {one_line(acted)}; give rows of numbers")
     if not np.isfinite([acted.low, acted.high]).all():
         raise TaskError(f"task {name!r} has actions without limits; give an environment whose actions have some")
+    if isinstance(failure_reward, bool) or not isinstance(failure_reward, (int, float)):
+        raise TaskError(f"task {name!r}: failure_reward is {one_line(repr(failure_reward))}; give a number")
+    if not np.isfinite(failure_reward):
+        raise TaskError(f"task {name!r}: failure_reward is {failure_reward}; give a number that is finite")
     if episode_steps is None:
         episode_steps = gymnasium.spec(environment).max_episode_steps or EPISODE_STEPS
     frame_skip = int(getattr(base, "frame_skip", 1))

@@ -100,3 +100,10 @@ def test_what_is_no_such_environment_is_refused_in_one_line(name, message):
     with pytest.raises(TaskError, match=message) as error:
         make_task(f"gymnasium:{name}")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("value", ["abc", None, True, float("nan"), -float("inf")])
+def test_a_failure_reward_that_is_no_number_is_refused_in_one_line(value):
+    with pytest.raises(TaskError, match=r"failure_reward is .*; give a number") as error:
+        make_task("gymnasium:Reacher-v5", failure_reward=value)
+    assert "\n" not in str(error.value)
