@@ -69,5 +69,7 @@ def render(
         cells = CellsView(net.worm, recording.cells, net.model.spiking)
     frames = write_film(path, recording, body, cells)
     seconds = (len(recording.segments) - 1) * recording.control_dt
-    print(f"{frames} frames of {seconds:.1f} s, return {recording.rewards.sum():.4g}: written to {path}")
+    earned = recording.rewards[the_task.settle_steps :].sum()  # type: ignore[union-attr]
+    told = "which ended in a failure" if recording.failed else f"return {earned:.4g}"
+    print(f"{frames} frames of {seconds:.1f} s, {told}: written to {path}")
     return 0

@@ -187,7 +187,7 @@ def test_a_network_without_a_training_is_scored_on_a_task_that_is_named(capsys, 
 def test_render_films_the_episode_that_evaluate_scores(capsys, tmp_path):
     net = make_network("haspel2012", NetworkFlags(ticks=10), make_task("swimmer3"), "ga", seed=0)
     save_network(net, tmp_path / "net")
-    words = [tmp_path / "net", "--task", "swimmer3", "--task-options", "episode_steps=5", "--seed", 3]
+    words = [tmp_path / "net", "--task", "swimmer3", "--task-options", "episode_steps=5", "settle_steps=2", "--seed", 3]
     code, out, _ = command(capsys, "render", *words, "--out", tmp_path / "f.gif")
     assert code == 0
     film = Image.open(tmp_path / "f.gif")

@@ -23,7 +23,7 @@ class Recording:
     segments: [T + 1, segments, 2 ends, 2] float64, m: the body in its plane of motion, enough to draw it
         without OpenGL. observations: [T, n_obs] float64, of before each step and before they were normalised.
     outputs: [T, n_act] float32, what the network answered, unbounded. actions: [T, n_act] float32, in [-1, 1].
-    rewards: [T] float64. failed: whether the episode ended in a non-finite action or state.
+    rewards: [T] float64, 0 in a step that failed. failed: whether the episode ended in a non-finite action or state.
     cells: [T, N] float32, the cells' outputs in the last tick of each step; N is 0 where the network has no cells.
     """
 
@@ -69,7 +69,7 @@ def record_episode(
         observations=np.stack([step.observations[0] for step in steps]),
         outputs=np.stack([step.outputs[0] for step in steps]),
         actions=np.stack([step.actions[0] for step in steps]),
-        rewards=np.array([step.rewards[0] for step in steps]),
+        rewards=np.array([0.0 if step.failed[0] else step.rewards[0] for step in steps]),
         failed=any(bool(step.failed[0]) for step in steps),
         cells=np.stack(cells),
     )

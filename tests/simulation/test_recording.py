@@ -46,4 +46,4 @@ def test_a_recording_stops_where_the_episode_ends():
     assert (len(film.rewards), len(film.qpos)) == (6, 7)
     nan = record_episode(table_policy(np.full((6, 1, 5), np.nan)), task, 0, 6)
     assert nan.failed
-    assert (len(nan.rewards), len(nan.qpos)) == (1, 2)
+    assert (nan.rewards.tolist(), len(nan.qpos)) == ([0.0], 2)
