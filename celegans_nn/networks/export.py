@@ -65,8 +65,9 @@ def describe_step(net: nn.Module) -> StepDescription:
         return StepDescription(_numbered("observation", inputs), _numbered("action", outputs), (), (), ())
     if isinstance(net, GRU):
         inputs, units, outputs = net.sizes
-        ends = _numbered("observation", inputs), _numbered("action", outputs)
-        return StepDescription(*ends, _numbered("unit", units), ("hidden",), (net.weight_hh.new_zeros(1, units),))
+        seen, given = _numbered("observation", inputs), _numbered("action", outputs)
+        start = net.weight_hh.new_zeros(1, units)
+        return StepDescription(seen, given, _numbered("unit", units), ("hidden",), (start,))
     if isinstance(net, NCAP):
         return StepDescription(net.observations, net.actions, ("clock",), ("step",), (net.drive.new_zeros(1, 1),))
     if not isinstance(net, Network):
