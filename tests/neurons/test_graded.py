@@ -197,6 +197,26 @@ class Unrolled(torch.nn.Module):
         return self.net.unroll(x)[0]
 
 
+def test_a_wiring_of_zero_weights_leaves_isolated_cells_under_an_edge_of_free_sign_too():
+    net = build(random_worm(signs=(1, -1, 0)), "graded", inputs=3, outputs=2, unknown_sign="free", dt_ms=5.0).double()
+    with torch.no_grad():
+        net.chemical.log_weight -= torch.inf
+        net.chemical.free_weight *= 0
+        net.gap.log_conductance -= torch.inf
+        drive = net.drive(torch.tensor([[3.0, -2.0, 1.0]], dtype=torch.float64))
+        effective = net.precompute()
+        state = net.initial_state(1, effective)
+        p = net.parameters_of_rule()
+        cell = MODEL.initial(p, torch.zeros_like(drive))
+        zero = torch.zeros_like(drive)
+        for _ in range(20):
+            state = net.tick(drive, state, effective)
+            cell = tick_alone(p, cell, SynapticInput(drive, zero, zero, zero))
+    assert (cell.voltage + 35).abs().max() > 1
+    for ours, alone in zip(state, cell, strict=True):
+        torch.testing.assert_close(ours, alone, rtol=1e-12, atol=1e-12)
+
+
 STIFF = [(1.0, 8.0), (50.0, 3.0), (1e4, 0.0), (1e4, 10.0)]
 
 
