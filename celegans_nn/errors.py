@@ -76,6 +76,14 @@ def nearest(name: str, known: Iterable[str], n: int = 3) -> str:
 
 
 def one_line(text: object, limit: int = 200) -> str:
-    """`text` as a single line of at most `limit` characters, for values that a user handed in."""
+    """`text` as a single line of at most `limit` characters, for values that a user handed in.
+
+    What is not printable, such as what would move a terminal's cursor or turn its text around, is shown escaped.
+
+    >>> one_line("a\\n\\x1b[2J")
+    'a \\\\x1b[2J'
+    """
     flat = " ".join(str(text).split())
+    if not flat.isprintable():
+        flat = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in flat)
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"

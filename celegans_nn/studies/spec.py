@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from celegans_nn import __version__
-from celegans_nn.errors import SpecError
+from celegans_nn.errors import SpecError, one_line
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Trial:
     def describe(self) -> str:
         """For a log line: `worm, rate on swimmer6, seed 0`."""
         graph = f" (rewiring {self.network.control_seed})" if self.network.control != "none" else ""
-        return f"{self.network.label}{graph} on {self.task.label}, seed {self.seed}"
+        return f"{one_line(self.network.label, 100)}{graph} on {one_line(self.task.label, 60)}, seed {self.seed}"
 
 
 @dataclass(frozen=True)

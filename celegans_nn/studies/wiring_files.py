@@ -23,7 +23,7 @@ def is_path(source: str, beside: Path) -> bool:
     if source in SOURCES or not source.strip() or "\0" in source:
         return False
     try:
-        return source.endswith(ENDINGS) or "/" in source or (beside / source).exists()
+        return source.endswith(ENDINGS) or "/" in source or (beside / source).exists() or _copy(source, beside).is_dir()
     except OSError:  # a name too long for a file
         return False
 
