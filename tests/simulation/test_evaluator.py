@@ -93,6 +93,23 @@ def test_an_individual_depends_neither_on_threads_nor_on_the_others_nor_on_its_p
     assert len(set(whole.returns)) == 33
 
 
+def test_a_lane_that_goes_from_one_episode_to_the_next_carries_nothing_over_whenever_they_end():
+    task = make_task("hopper", episode_steps=80)
+    net = worm_network("rate", task)
+    population = perturbed(net, 19, spread=0.5)
+    for rows in population.values():
+        rows[4] = float("nan")
+    seeds = np.arange(38).reshape(19, 2)
+    one, two, four = (Evaluator(net, task, threads).evaluate(population, seeds) for threads in (1, 2, 4))
+    assert_same(one, two)
+    assert_same(one, four)
+    assert len(np.unique(one.steps)) > 5
+    assert np.flatnonzero(one.failed.any(1)).tolist() == [4]
+    for p in (3, 5, 18):
+        alone = Evaluator(net, task, 1).evaluate(some(population, slice(p, p + 1)), seeds[p : p + 1])
+        assert_same(alone, one, rows_b=slice(p, p + 1))
+
+
 def test_an_evaluator_used_again_remembers_nothing(net, task, population, whole):
     evaluator = Evaluator(net, task, 2)
     evaluator.evaluate(some(population, slice(0, 7)), range(50, 57), 25)
