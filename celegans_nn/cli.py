@@ -241,9 +241,12 @@ def _report(folder: Path) -> int:
     """Write a study's report; exit code 1 if any of its trials failed."""
     from celegans_nn.studies.report import write_report
     from celegans_nn.studies.runner import failures, stored_study
+    from celegans_nn.studies.verdict import stated_verdict
 
     path = write_report(folder)
     print(f"report: {path}")
+    if (said := stated_verdict(folder)) is not None:
+        print(said)
     failed = failures(folder, stored_study(folder))
     for trial, error in failed.items():
         print(f"failed: {trial}: {error}", file=sys.stderr)

@@ -8,18 +8,29 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from celegans_nn.errors import one_line
 from celegans_nn.files import write_atomic
 from celegans_nn.studies.comparison import SUPPORTED, Comparison, NullOutcome, compare_rows
 from celegans_nn.studies.spec import Study
 from celegans_nn.studies.store import load_results
+
+FILE = "comparison.json"
 
 
 def write_comparison(folder: Path, study: Study) -> Comparison | None:
     """Analyse the study's results and write comparison.json beside them; None where it states no comparison."""
     found = compare_rows(study, load_results(folder))
     if found is not None:
-        write_atomic(folder / "comparison.json", json.dumps(as_values(found), indent=1, allow_nan=False) + "\n")
+        write_atomic(folder / FILE, json.dumps(as_values(found), indent=1, allow_nan=False) + "\n")
+    else:
+        (folder / FILE).unlink(missing_ok=True)
     return found
+
+
+def stated_verdict(folder: Path) -> str | None:
+    """The verdict in one sentence, from the file that the report left; None where no comparison was stated."""
+    path = folder / FILE
+    return one_line(json.loads(path.read_text(encoding="utf-8"))["headline"], 600) if path.exists() else None
 
 
 def headline(comparison: Comparison) -> str:

@@ -8,9 +8,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from celegans_nn.cli import main
 from celegans_nn.errors import SpecError
+from celegans_nn.files import write_atomic
 from celegans_nn.studies.comparison import NOT_SUPPORTED, SUPPORTED, UNDECIDED, compare_rows
 from celegans_nn.studies.reading import load_study
+from celegans_nn.studies.store import Record, write_record
 from celegans_nn.studies.verdict import as_values, headline, sentences
 
 SPEC = """
@@ -232,3 +235,52 @@ def test_too_few_rewirings_are_warned_of_before_anything_runs(write_spec):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         study_of(write_spec)
+
+
+# -- where it is said ----------------------------------------------------------------------------------------------
+
+IMAGES = """
+name = "s"
+[[networks]]
+label = "{control} <i>"
+source = "haspel2012"
+control = ["none", "degree"]
+rewirings = 4
+[[tasks]]
+name = "digits"
+method = "bptt"
+budget = 640
+seeds = [0, 1, 2]
+[comparison]
+metric = "final"
+worm = "none <i>"
+nulls = ["degree <i>"]
+margin = 0.01
+alpha = 0.3
+"""
+
+
+def test_the_verdict_stands_at_the_head_of_the_report_in_a_file_and_on_the_terminal(write_spec, tmp_path, capsys):
+    study = load_study(write_spec(IMAGES))
+    folder = tmp_path / "out"
+    for trial in study.trials:
+        score = 0.9 if trial.network.control == "none" else 0.5 + 0.01 * trial.network.control_seed
+        row = {
+            "control_seed": None if trial.network.control == "none" else trial.network.control_seed,
+            "parameters": 1, "untrained": 0.1, "final": score + 0.001 * trial.seed, "cost_total": 640,
+        }  # fmt: skip
+        write_record(folder, Record(trial.hash, trial.definition(), row, [("bptt", 640, score)], {}))
+    write_atomic(folder / "spec.toml", study.text)
+    with pytest.raises(SystemExit) as stop:
+        main(["study", "report", str(folder)])
+    assert stop.value.code == 0
+    said = "Supported: that 'none <i>' has a higher final on digits than 'degree <i>', by more than 0.01."
+    assert said in capsys.readouterr().out
+    values = json.loads((folder / "comparison.json").read_text())
+    assert (values["verdict"], values["headline"]) == ("supported", said)
+    assert values["comparison"]["nulls"] == ["degree <i>"]
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Supported: that &#39;none &lt;i&gt;&#39; has a higher final" in page
+    assert "p = 0.2" in page
+    assert "stated beforehand" in page
+    assert "is not part of this page" not in page

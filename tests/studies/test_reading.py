@@ -61,6 +61,55 @@ def test_a_preset_replaces_values_of_its_tasks_and_names_its_own_folder(write_sp
     assert (plain.folder_name, quick.folder_name) == ("s", "s_quick")
 
 
+def test_a_number_of_rewirings_is_as_many_control_seeds(write_spec):
+    text = HEAD + DIGITS + '[[networks]]\nlabel = "{control}"\ncontrol = ["none", "degree"]\n'
+    counted = load_study(write_spec(text + "rewirings = 3\n"))
+    listed = load_study(write_spec(text + "control_seeds = [0, 1, 2]\n"))
+    assert [(n.control, n.control_seed) for n in counted.networks[1:]] == [("degree", seed) for seed in range(3)]
+    assert [t.hash for t in counted.trials] == [t.hash for t in listed.trials]
+
+
+def test_every_axis_of_a_network_may_be_a_list(write_spec):
+    axes = 'weights = ["shared", "rank"]\ngap_junctions = [true, false]\nticks = [3, 5]\n'
+    axes += 'polarity = ["transmitter", "haspel2012"]\n'
+    label = 'label = "{weights} {gap_junctions} {ticks} {polarity}"\nsource = "haspel2012"\n'
+    networks = load_study(write_spec(HEAD + DIGITS + "[[networks]]\n" + label + axes)).networks
+    assert len(networks) == len({n.label for n in networks}) == 16
+
+
+def test_a_task_may_list_names_methods_and_budgets(write_spec):
+    tasks = '[[tasks]]\nlabel = "{name}, {method}, {budget}"\nname = ["swimmer6", "halfcheetah"]\n'
+    tasks += 'method = ["es", "ga"]\nbudget = [10, 20]\n'
+    read = load_study(write_spec(HEAD + WORM + tasks)).tasks
+    assert len(read) == 8
+    assert read[-1].label == "halfcheetah, ga, 20"
+    assert (read[-1].name, read[-1].method, read[-1].budget) == ("halfcheetah", "ga", 20)
+
+
+@pytest.mark.parametrize("name", ["swimmer12", "worm", "hopper", "swimmer_v5", "gymnasium:InvertedPendulum-v5"])
+def test_any_task_that_can_be_made_can_be_studied(write_spec, name):
+    assert load_study(write_spec(HEAD + WORM + SWIM.replace("swimmer6", name))).tasks[0].name == name
+
+
+def test_a_preset_replaces_values_of_its_networks_and_all_seeds_and_rewirings(write_spec):
+    path = write_spec(
+        HEAD + WORM + DIGITS + SWIM + '[[networks]]\nlabel = "{control} null"\nsource = "haspel2012"\n'
+        'control = ["degree", "statistics"]\ncontrol_seeds = [0, 1, 2, 3]\n'
+        '[presets.smoke]\nrewirings = 2\nseeds = [7]\n[presets.smoke.networks."{control} null"]\ncontrol = "degree"\n'
+    )
+    plain, smoke = load_study(path), load_study(path, "smoke")
+    assert (len(plain.networks), len(smoke.networks)) == (9, 3)
+    assert [n.control_seed for n in smoke.networks] == [0, 0, 1]
+    assert [t.seeds for t in smoke.tasks] == [(7,), (7,)]
+    assert {t.hash for t in smoke.trials if t.network.control == "none"}.isdisjoint(t.hash for t in plain.trials)
+
+
+def test_a_study_of_thousands_of_networks_is_read_in_one_pass(write_spec):
+    text = HEAD + DIGITS + '[[networks]]\nlabel = "{control}, {ticks}"\nsource = "haspel2012"\nrewirings = 500\n'
+    text += 'control = ["degree", "statistics"]\nticks = [1, 2, 3, 4, 5]\n'
+    assert len(load_study(write_spec(text)).networks) == 5_000
+
+
 # -- hashes ------------------------------------------------------------------------------------------------------
 
 BASE = Trial(NetworkSpec("a", source="haspel2012"), TaskSpec("t", "swimmer6", "es", 10, (0,)), 0)
@@ -118,6 +167,17 @@ def test_shared_weights_are_for_evolution_strategies_first():
 # -- what is wrong -----------------------------------------------------------------------------------------------
 
 WRONG = [
+    (HEAD + WORM + "rewirings = 3\n" + DIGITS, "rewirings = 3", "needs a `control`"),
+    (HEAD + WORM + 'control = "degree"\nrewirings = 0\n' + DIGITS, "rewirings = 0", "from 1 to"),
+    (HEAD + WORM + 'control = "degree"\nrewirings = 2\ncontrol_seeds = [1]\n' + DIGITS, "rewirings = 2", "remove one"),
+    (HEAD + WORM + 'control = "degree"\ncontrol_seeds = -1\n' + DIGITS, "control_seeds = -1", "a seed is"),
+    (HEAD + WORM + SWIM.replace("swimmer6", "swimmer99"), "swimmer99", "25"),
+    (HEAD + WORM + SWIM.replace("swimmer6", "gymnasium:Nothing-v0"), "tasks[1]", "Nothing"),
+    (HEAD + WORM + DIGITS.replace("100", "[]"), "budget = []", "the list is empty"),
+    (HEAD + WORM + DIGITS + "[presets.q]\nsedes = [1]\n", "preset q", "did you mean 'seeds'"),
+    (HEAD + WORM + DIGITS + "[presets.q]\nseeds = 1\n", "preset q", "list of whole numbers"),
+    (HEAD + WORM + DIGITS + "[presets.q.networks.wrm]\nticks = 1\n", "preset q", "did you mean 'worm'"),
+    (HEAD + WORM + DIGITS + '[presets."a/b"]\n', 'presets = "a/b"', "names the results folder"),
     (HEAD + DIGITS, "networks", "at least one [[networks]] entry"),
     (HEAD + WORM, "tasks", "at least one [[tasks]] entry"),
     (WORM + DIGITS, "name", "is missing"),
