@@ -1,8 +1,6 @@
 """A study on a real Ray cluster of two nodes gives the bytes of one on this machine, a lost node or not."""
 
 import socket
-import threading
-import time
 
 import pytest
 
@@ -61,31 +59,27 @@ def test_a_study_on_two_nodes_gives_the_bytes_of_one_on_this_machine(two_nodes, 
 def test_a_trial_whose_node_is_lost_goes_on_elsewhere_and_ends_with_the_same_bytes(
     two_nodes, write_spec, tmp_path, monkeypatch
 ):
-    spec, there = write_spec(LONG.replace("20000", "60000")), tmp_path / "there"
+    spec, there = write_spec(LONG), tmp_path / "there"
     run_study(spec, out=tmp_path / "here", workers=1)
-    head_alone_remains = [next(iter(two_nodes.worker_nodes)), two_nodes.add_node(num_cpus=1)]
+    doomed = [*two_nodes.worker_nodes, two_nodes.add_node(num_cpus=1)]
+    begun, lost, hear = [], [], cluster._hear
 
-    def lose_nodes():
-        while len(list(there.glob("trials/*.checkpoint"))) < 2:
-            time.sleep(0.05)
-        for node in head_alone_remains:
-            two_nodes.remove_node(node, allow_graceful=False)
-
-    lost, hear = [], cluster._hear
-
-    def listening(stream):
+    def losing_nodes(stream):
+        """Once both trials run and one has sent a checkpoint, all nodes are lost but the head, where one can run."""
         try:
-            return hear(stream)
+            message = hear(stream)
         except cluster._Lost as error:
             lost.append(error)
             raise
+        begun.extend(["one"] if "sources" in message else [])
+        if "files" in message and len(begun) == 2:
+            while doomed:
+                two_nodes.remove_node(doomed.pop(), allow_graceful=False)
+        return message
 
-    monkeypatch.setattr(cluster, "_hear", listening)
+    monkeypatch.setattr(cluster, "_hear", losing_nodes)
     monkeypatch.setattr(cluster, "CHECKPOINT_EVERY_S", 0.1)
-    thread = threading.Thread(target=lose_nodes)
-    thread.start()
     run_study(spec, out=there, cluster=two_nodes.address)
-    thread.join()
     assert lost
     assert (there / "results.csv").read_bytes() == (tmp_path / "here" / "results.csv").read_bytes()
 
