@@ -18,6 +18,7 @@ MAIN_MEASURES = (
     "mean shortest path, input to output", "neuron-to-neuron edges in common", "neuron-to-muscle edges in common",
 )  # fmt: skip
 """Of `compare`'s measures those that a reader looks for first; the others follow in detail."""
+REWIRINGS_SHOWN = 2
 LANE = 11
 """Pixels between the trials of one network."""
 
@@ -109,11 +110,13 @@ def _cells(point: Point, metric: Metric, stages: list[str], several_graphs: bool
 
 
 def preservation(study: Study) -> list[dict[str, Any]]:
-    """One table an original wiring: each measure, the original's value, and each control's with its verdict."""
+    """One table an original wiring: each measure, the original's value, and each control's with its verdict; of each
+    null model the first `REWIRINGS_SHOWN`."""
     from celegans_nn.rewiring import compare
 
     by_original: dict[str, list[tuple[str, Any]]] = {}
     facts: dict[str, Any] = {}
+    seen: dict[tuple[str, str, str], set[str]] = {}
     for network in study.networks:
         if group_of(network) != "control":
             continue
@@ -123,8 +126,11 @@ def preservation(study: Study) -> list[dict[str, Any]]:
             title += f", scope {network.scope}"
         group = by_original.setdefault(original.fingerprint, [])
         facts[original.fingerprint] = original
-        if title not in [t for t, _ in group]:  # the same control under another neuron model
-            group.append((title, compare(original, control)))
+        drawn = seen.setdefault((original.fingerprint, network.control, network.scope), set())
+        if title in drawn or len(drawn) == REWIRINGS_SHOWN:  # the same control under another neuron model, or enough
+            continue
+        drawn.add(title)
+        group.append((title, compare(original, control)))
     return [_preservation_table(facts[key], reports) for key, reports in by_original.items()]
 
 

@@ -7,7 +7,7 @@ from celegans_nn.studies.progress import TimeLeft
 from celegans_nn.studies.reading import load_study
 from celegans_nn.studies.store import Record
 from celegans_nn.studies.summary import best_swimmer, original_of, summarise
-from celegans_nn.studies.tables import strips
+from celegans_nn.studies.tables import preservation, strips
 
 SPEC = """
 name = "s"
@@ -148,3 +148,9 @@ def test_time_left_counts_each_task_at_its_own_speed(tiny):
     left.update(digits[0], 0.5, 1.0)
     assert left.seconds() == pytest.approx(2.0 * (len(digits) - 0.5))
     assert left.done == sum(t.task.budget for t in swim) + 0.5 * digits[0].task.budget
+
+
+def test_of_many_rewirings_of_a_null_the_page_tables_the_first_two(write_spec):
+    (table,) = preservation(load_study(write_spec(SPEC.replace("SEEDS", "[3, 1, 2, 0]"))))
+    assert table["labels"] == ["degree, seed 3", "degree, seed 1"]
+    assert all(len(line["controls"]) == 2 for line in table["main"])
