@@ -46,7 +46,11 @@ def earlier_paces(records: Iterable[tuple[Trial, Record]]) -> dict[str, Pace]:
         was = record.provenance
         if record.row is not None and was.get("version_sources") == code and was.get("processor") == here["processor"]:
             times.setdefault(kind_of(trial), []).append(float(was["wall_time_s"]))
-    return {kind: Pace(median(seconds), f"{len(seconds)} earlier trials") for kind, seconds in times.items()}
+    return {kind: Pace(median(seconds), _earlier(len(seconds))) for kind, seconds in times.items()}
+
+
+def _earlier(trials: int) -> str:
+    return "1 earlier trial" if trials == 1 else f"{trials} earlier trials"
 
 
 def measured_pace(trial: Trial) -> Pace:

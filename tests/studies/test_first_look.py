@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from celegans_nn.studies import run_study
 from celegans_nn.studies.reading import load_study
 from celegans_nn.studies.trial import run_trial
 
@@ -39,3 +40,10 @@ def test_the_first_look_has_the_seven_networks_and_the_seeds_it_promises():
     swimmer, digits = STUDY.tasks
     assert len(swimmer.seeds) == 2 and len(digits.seeds) == 3
     assert swimmer.budget <= 200_000
+
+
+def test_its_smoke_preset_runs_every_network_on_every_task(tmp_path):
+    table = run_study(STUDY.path, "smoke", out=tmp_path / "smoke", workers=2)
+    assert len(table) == 7 * 2
+    assert table["final"].notna().all()
+    assert set(table["task"]) == {"swimmer6", "digits"}
