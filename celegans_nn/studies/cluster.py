@@ -49,8 +49,8 @@ def connected(address: str) -> Iterator[int]:
         except (OSError, RuntimeError, ValueError) as error:
             join = "--head" if address == "auto" else f"--address={one_line(address)} --num-cpus=0"
             raise SpecError(
-                f"cluster {one_line(address)}: {one_line(error, 120)}; make this machine a node of it: ray start {join}; "
-                "a cluster that asks for a token needs RAY_AUTH_MODE=token set here too"
+                f"cluster {one_line(address)}: {one_line(error, 120)}; make this machine a node of it: "
+                f"ray start {join}; a cluster that asks for a token needs RAY_AUTH_MODE=token set here too"
             ) from None
     try:
         yield _cores()
