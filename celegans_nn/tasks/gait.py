@@ -64,8 +64,8 @@ def gait(segments: Array, control_dt: float) -> Gait:
 
     Of all frequencies from one over the recording's length, the one with most power is taken, by a Fourier transform
     under a Hann window that is padded to a finer grid. With a(s) the complex amplitude of curvature along the body
-    there, a wave exp(i (2 pi f t - q s)) has a' = -i q a, and what of it travels is
-    -sum Im(a* a') / sqrt(sum |a|^2 sum |a'|^2), which is 1 for q > 0.
+    there, q is the slope of its phase (weighed by |a|^2), and a(s) = A exp(-i q s) + B exp(i q s) by least squares: A
+    runs towards the tail, B towards the head, and what travels is (|A|^2 - |B|^2) / (|A|^2 + |B|^2).
     """
     segments = np.asarray(segments, dtype=float)
     if segments.ndim != 4 or len(segments) < 4 or segments.shape[1] < 3:
@@ -77,11 +77,18 @@ def gait(segments: Array, control_dt: float) -> Gait:
     if bending < LEAST_BEND:
         return Gait(forward, net, np.nan, np.nan, np.nan, bending)
     frequency, amplitude = _strongest(swing, control_dt)
-    slope = np.angle((amplitude[1:] * amplitude[:-1].conj()).sum()) * segments.shape[1]
-    middle, change = (amplitude[1:] + amplitude[:-1]) / 2, np.diff(amplitude)
-    norm = np.sqrt((np.abs(middle) ** 2).sum() * (np.abs(change) ** 2).sum())
-    travels = -(middle.conj() * change).imag.sum() / norm
-    return Gait(forward, net, frequency, float(2 * np.pi / abs(slope)), float(travels), bending)
+    wavelength, travels = _wave(amplitude, segments.shape[1])
+    return Gait(forward, net, frequency, wavelength, travels, bending)
+
+
+def _wave(amplitude: Array, links: int) -> tuple[float, float]:
+    """(wavelength, body lengths; what travels towards the tail) of complex amplitudes at the joints [links - 1]."""
+    s, weight = np.arange(1, links) / links, np.abs(amplitude) ** 2
+    s = s - np.average(s, weights=weight)
+    q = abs((weight * s * np.unwrap(np.angle(amplitude))).sum() / (weight * s**2).sum())
+    waves = np.stack([np.exp(-1j * q * s), np.exp(1j * q * s)], axis=1)
+    tailward, headward = np.abs(np.linalg.lstsq(waves, amplitude)[0]) ** 2
+    return float(2 * np.pi / max(q, 1e-9)), float((tailward - headward) / (tailward + headward))
 
 
 def curvatures(segments: Array) -> Array:
