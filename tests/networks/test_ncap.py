@@ -9,7 +9,7 @@ import torch
 from celegans_nn.errors import NetworkError
 from celegans_nn.networks import baseline, build, count_parameters, load_network, save_network
 from celegans_nn.networks.ncap import NCAP, PERIOD
-from celegans_nn.simulation import Evaluator
+from celegans_nn.simulation import Evaluator, evaluator
 from celegans_nn.tasks import make_task
 from tests.worms import random_worm
 
@@ -79,6 +79,7 @@ def test_with_weights_set_by_hand_a_swimmer_swims_forward():
     task = make_task("swimmer6", episode_steps=300)
     net = NCAP(task.observations, task.actions, torch.Generator())
     own = {name: torch.tensor([float(SIGN[name])]) for name, _ in net.named_parameters()}
+    evaluator._warn.cache_clear()  # it is said once a process, and another test may have heard it
     with pytest.warns(UserWarning, match="NCAP has no compiled form"):
         found = Evaluator(net, task, 1).evaluate(own, [0])
     seconds = task.episode_steps * task.control_dt
