@@ -45,8 +45,11 @@ RUNS: dict[str, dict[str, Any]] = {
     "no drive, boyle2012, water": {"proprioception": "boyle2012", "gain": 6.0, "radius": 2.0, "generations": 80},
     "head drive, cook2019, water": {"head_drive": "sine", "source": "cook2019", "generations": 100},
     "no drive, water": {"generations": 150},
+    "no drive, water, seed 1": {"generations": 150, "seed": 1},
+    "no drive, water, seed 2": {"generations": 150, "seed": 2},
+    "no drive, water, seed 3": {"generations": 150, "seed": 3},
 }
-"""Whatever is not said: haspel2012, rate, wen2012, no head drive."""
+"""Whatever is not said: haspel2012, rate, wen2012, no head drive, seed 0."""
 OPTIONS = {"population": POPULATION, "sigma": 0.2, "learning_rate": 0.1, "decay": 0.998, "update": "adam"}
 
 
@@ -81,7 +84,7 @@ def train(name: str, threads: int | None) -> dict[str, Any]:
     task = body(run)
     values_file(name).parent.mkdir(exist_ok=True)
     result = cnn.train(
-        untrained(run, task), task, method="es", seed=0, threads=threads, options={"es": OPTIONS},
+        untrained(run, task), task, method="es", seed=run.get("seed", 0), threads=threads, options={"es": OPTIONS},
         budget=run["generations"] * (POPULATION + 1) * task.episode_steps,
         checkpoint=values_file(name).with_suffix(".checkpoint"), progress=say,
     )  # fmt: skip
