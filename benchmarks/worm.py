@@ -3,7 +3,7 @@
 Between body and muscles nothing is learned: `direct_interface` hands the bend of the body to the B-type motor neurons
 and the muscle cells' activity to the muscles. What is trained is one weight for the synapses of each sign from each
 class of cells to each, the conductance of every gap junction, and the neurons' constants, by evolution strategies on
-the speed from the second second to the fifth of an episode. A control step of 20 ms is five ticks of 4 ms.
+the speed after the first second of an episode of 5 s (agar10: 8 s). A control step of 20 ms is five ticks of 4 ms.
 
 Figures are the mean of three episodes of ten seconds from other seeds, the first two seconds left out. Speeds are mm/s
 for a worm of 1 mm. "travels" is 1 for a wave that runs from head to tail, 0 for one that stands; "bend" is the peak
@@ -35,6 +35,8 @@ from celegans_nn.tasks.gait import PUBLISHED, Gait, curvatures, gait
 RESULTS = Path(__file__).parent / "results"
 SETTLE, SEEDS = 100, (101, 102, 103)
 """Control steps left out of a gait; seeds of its episodes."""
+MOVES = 0.05
+"""mm/s; what goes more slowly has no gait to lose."""
 STEPS, SCORED_FROM, POPULATION = 250, 50, 32
 SILENT = {"DB": 0.3, "VB": 0.3, "DA": -1.0, "VA": -1.0, "AS": -1.0}
 RUNS: dict[str, dict[str, Any]] = {
@@ -47,7 +49,6 @@ RUNS: dict[str, dict[str, Any]] = {
     "no drive, water": {"generations": 150},
     "no drive, water, seed 1": {"generations": 150, "seed": 1},
     "no drive, water, seed 2": {"generations": 150, "seed": 2},
-    "no drive, water, seed 3": {"generations": 150, "seed": 3},
 }
 """Whatever is not said: haspel2012, rate, wen2012, no head drive, seed 0."""
 OPTIONS = {"population": POPULATION, "sigma": 0.2, "learning_rate": 0.1, "decay": 0.998, "update": "adam"}
@@ -194,7 +195,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         "| | without | of the intact speed | travels | worms without them |",
         "|---|---|---|---|---|",
     ]
-    for row in rows:
+    for row in (row for row in rows if row["gait"]["forward_speed"] > MOVES):
         for dead in row["ablated"]:
             share = dead["forward_speed"] / row["gait"]["forward_speed"]
             travels = f"{dead['towards_tail']:.2f}" if np.isfinite(dead["towards_tail"]) else ""
