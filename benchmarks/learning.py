@@ -1,7 +1,7 @@
 """Learning curves over ten seeds: linear policies by random search, and the worm's circuit by the genetic algorithm.
 
-`linear, Swimmer-v5` and `linear, HalfCheetah-v5`: augmented random search from zero weights with the hyperparameters
-that Mania, Guy and Recht (2018, arXiv 1803.07055) give for these bodies, as RL Zoo repeats them for their successors
+`linear, Swimmer-v5` and `linear, HalfCheetah-v5`: augmented random search (Mania, Guy and Recht 2018, arXiv
+1803.07055) from zero weights with the hyperparameters that RL Zoo publishes for these bodies
 (huggingface.co/sb3/ars-Swimmer-v3 and ars-HalfCheetah-v3): V1 with one direction, and V2-t with 4 of 32. Unlike theirs,
 outputs pass through tanh here; there the simulator clips them. `haspel2012, swimmer6`: the circuit of the worm's
 locomotion as in benchmarks/studies/first_look.toml, rate neurons, by the genetic algorithm alone. A point is the mean
