@@ -60,6 +60,10 @@ def coders() -> Sequence[str]:
     return tuple(KINDS)
 
 
+def interfaces() -> Sequence[str]:
+    return ("coders", "direct")
+
+
 def initial_weights() -> Sequence[str]:
     from celegans_nn.networks.initial import SCALES
 
@@ -146,6 +150,7 @@ NETWORK_NAMES: dict[str, Callable[[], Sequence[str]]] = {
     "scope": scopes,
     "neuron": neurons,
     "unknown_sign": unknown_signs,
+    "interface": interfaces,
     "encoder": coders,
     "decoder": coders,
     "weights": initial_weights,

@@ -23,6 +23,7 @@ NETWORK_KEYS = (
 )  # fmt: skip
 AXES = tuple(k for k in NETWORK_KEYS if k not in ("label", "like", "rewirings"))
 BASELINE_KEYS = ("label", "baseline", "like")
+CODER_KEYS = ("encoder", "decoder", "hidden")
 LABEL_FIELDS = (*AXES, "control_seed")
 OF_A_NAMED_WIRING = {"circuit": ("default", "all"), "muscles": (True,), "polarity": ("transmitter",)}
 """What may be said of a wiring from a file, which has its own cells and signs."""
@@ -60,6 +61,8 @@ def _wired(place: Place) -> list[NetworkSpec]:
     for values in _product(place, AXES, _rewirings(place)):
         for key, value in values.items():
             _check_value(place, key, value)
+        if values.get("interface") == "direct" and (coder := next((k for k in CODER_KEYS if k in values), None)):
+            place.wrong(coder, values[coder], "the direct interface has no encoder and no decoder; remove it")
         if "control_seeds" in values:
             values["control_seed"] = values.pop("control_seeds")
         network = NetworkSpec(label="", **values, **_in_file(place, values))

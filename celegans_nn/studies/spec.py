@@ -47,6 +47,9 @@ class NetworkSpec:
     """Ticks that a chemical synapse takes."""
     preset: str | None = None
     """A named set of the neuron model's constants; its own ones if none is named."""
+    interface: str = "coders"
+    """"coders": an encoder and a decoder that are learned; "direct": `direct_interface` as made of the intact wiring,
+    where cells that feel the body of `worm` and its muscles are wired to it by name, and nothing is learned."""
     encoder: str = "mlp"
     """Observations to input cells: "mlp" is Schmidgall et al. 2022's non-linear one, or "linear"."""
     decoder: str = "mlp"
@@ -76,6 +79,8 @@ class NetworkSpec:
             left_out |= {"scope"}
         if self.graph is None:
             left_out |= {"graph", "file"}
+        # a network of before there was a choice keeps its hash
+        left_out |= {"interface"} if self.interface == "coders" else {"encoder", "decoder", "hidden"}
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in left_out}
 
     @classmethod

@@ -21,12 +21,14 @@ from celegans_nn.studies.wiring_files import read_wiring
 if TYPE_CHECKING:
     from torch import nn
 
+    from celegans_nn.networks import Interface
+
 S22_PRETRAINING_STEPS = 200_000_000
 """Environment steps: 1000 epochs x population 200 x 1000 steps (Schmidgall et al. 2022, pretraining alone)."""
 
 WIRING_COLUMNS = (
     "source", "circuit", "muscles", "polarity", "control", "control_seed", "scope", "neuron", "unknown_sign",
-    "gap_junctions", "ticks", "dt_ms", "delay", "preset", "encoder", "decoder", "hidden", "weights",
+    "gap_junctions", "ticks", "dt_ms", "delay", "preset", "interface", "encoder", "decoder", "hidden", "weights",
     "spectral_radius", "share",
 )  # fmt: skip
 
@@ -110,13 +112,13 @@ def make_trial_task(task: TaskSpec) -> Any:
 
 def make_network(spec: NetworkSpec, task: Any, seed: int) -> nn.Module:
     """The untrained network of a spec for a task; `seed` draws encoder and decoder, or a baseline's weights."""
-    from celegans_nn.networks import baseline, build, default_interface
+    from celegans_nn.networks import baseline, build
 
     if spec.baseline is not None:
         assert spec.like is not None
         return baseline(spec.baseline, like=make_network(spec.like, task, seed), seed=seed)  # type: ignore[arg-type]
-    worm = wirings(spec)[1]
-    interface = default_interface(worm, task.observations, task.actions, spec.encoder, spec.decoder, spec.hidden)
+    original, worm = wirings(spec)
+    interface = _interface(spec, original, worm, task)
     if spec.control == INTERFACE_SHUFFLE:
         interface = shuffle_interface(worm, interface, seed=spec.control_seed)
     return build(
@@ -124,6 +126,14 @@ def make_network(spec: NetworkSpec, task: Any, seed: int) -> nn.Module:
         weights=spec.weights, spectral_radius=spec.spectral_radius, share=spec.share, ticks=spec.ticks,
         dt_ms=spec.dt_ms, delay=spec.delay, preset=spec.preset, seed=seed,
     )  # fmt: skip
+
+
+def _interface(spec: NetworkSpec, original: Connectome, worm: Connectome, task: Any) -> Interface:
+    from celegans_nn.networks import default_interface, direct_interface
+
+    if spec.interface == "direct":
+        return direct_interface(original, task)
+    return default_interface(worm, task.observations, task.actions, spec.encoder, spec.decoder, spec.hidden)
 
 
 def wirings(spec: NetworkSpec) -> tuple[Connectome, Connectome]:

@@ -117,7 +117,7 @@ OTHER_VALUES = {
     "source": "cook2019_male", "circuit": "vnc75", "muscles": False, "polarity": "haspel2012", "control": "degree",
     "neuron": "lif", "unknown_sign": "drop", "gap_junctions": True, "ticks": 9, "dt_ms": 0.5, "encoder": "linear",
     "decoder": "linear", "hidden": 3, "share": "edge", "weights": "rank", "spectral_radius": 0.9, "delay": 2,
-    "preset": "s22",
+    "preset": "s22", "interface": "direct",
 }  # fmt: skip
 
 
@@ -151,6 +151,11 @@ def test_labels_other_seeds_and_the_order_of_options_leave_the_hash_as_it_is():
     turned = replace(BASE.task, label="z", seeds=(0, 1), options={"es": {"decay": 1.0, "sigma": 0.2}})
     renamed = replace(BASE.network, label="b", control_seed=5)
     assert Trial(BASE.network, task, 0).hash == Trial(renamed, turned, 0).hash
+
+
+def test_a_network_whose_coders_are_learned_has_the_hash_that_it_had_before_there_was_a_choice():
+    assert "interface" not in BASE.network.definition()
+    assert {"encoder", "decoder", "hidden"}.isdisjoint(replace(BASE.network, interface="direct").definition())
 
 
 def test_the_definition_gives_the_trial_back(tiny):
@@ -192,6 +197,8 @@ WRONG = [
     (HEAD + WORM + 'gap_junctions = "yes"\n' + DIGITS, 'gap_junctions = "yes"', "true or false"),
     (HEAD + WORM + "control = true\n" + DIGITS, "control = true", "must be text"),
     (HEAD + WORM + 'control = "degrees"\n' + DIGITS, 'control = "degrees"', "did you mean 'degree'"),
+    (HEAD + WORM + 'interface = "direkt"\n' + DIGITS, 'interface = "direkt"', "did you mean 'direct'"),
+    (HEAD + WORM + 'interface = "direct"\nhidden = 3\n' + DIGITS, "hidden = 3", "has no encoder"),
     (HEAD + WORM + 'like = "worm"\n' + DIGITS, 'like = "worm"', "only a baseline"),
     (HEAD + WORM + WORM + DIGITS, "worm", "is the same network as"),
     (HEAD + WORM + 'neuron = ["relu", "lif"]\n' + DIGITS, "worm", "put what differs into the label"),
