@@ -130,8 +130,7 @@ def before(c: WormConstants, body: Body, kept: Array) -> None:
 
 def reward(c: WormConstants, kept: Array, action: Array, body: Body) -> tuple[float, bool]:
     """How far the centre of mass came towards the head in this control step, body lengths a second (mm/s); a worm
-    never terminates. Its velocity at the end of the step would be biased, by a tenth in water: muscles pull hardest at
-    the step's beginning."""
+    never terminates. By places: the velocity at the end of each step has another mean, by 2 % in water."""
     now = np.empty(4)
     pose(body, now)
     head_x, head_y = 0.5 * (kept[2] + now[2]), 0.5 * (kept[3] + now[3])
@@ -139,9 +138,10 @@ def reward(c: WormConstants, kept: Array, action: Array, body: Body) -> tuple[fl
 
 
 def progress(c: WormConstants, body: Body, now: Array) -> None:
-    """Velocity of the centre of mass towards the head at this moment (body lengths a second), and its x."""
+    """Velocity of the centre of mass towards the head (body lengths a second), in the posture of half a step ago to
+    which it belongs (see `drag`): with the present one, a swimmer seems faster by a third. And its x now."""
     motion, place = np.empty((N_LINKS, 5)), np.empty(4)
-    link_motion(body, 0.0, motion)
+    link_motion(body, 0.5 * c.physics_dt, motion)
     pose(body, place)
     vx, vy = 0.0, 0.0
     for k in range(N_LINKS):

@@ -275,15 +275,37 @@ def test_the_reward_is_the_way_of_the_centre_of_mass_towards_the_head():
     assert not terminated[0]
 
 
-def test_progress_is_the_velocity_that_mujoco_gives_to_the_centre_of_mass():
+def test_progress_is_the_velocity_that_mujoco_gives_to_the_centre_of_mass_half_a_step_ago():
     task = make_worm()
     model, data = anywhere(3, MEDIA["water"])
-    mujoco.mj_subtreeVel(model, data)
-    ends = task.segments(data.qpos)
+    now, x = data.qpos.copy(), data.subtree_com[1][0]
+    ends = task.segments(now)
     ahead = ends[0, 0] - ends[-1, 1]
-    now = task.progress(rows_of(data))
-    assert now["forward_velocity"][0] == pytest.approx(data.subtree_linvel[1][:2] @ ahead / np.linalg.norm(ahead))
-    assert now["x"][0] == pytest.approx(data.subtree_com[1][0])
+    data.qpos -= 0.5 * physics_dt(MEDIA["water"]) * data.qvel
+    mujoco.mj_forward(model, data)
+    mujoco.mj_subtreeVel(model, data)
+    data.qpos[:] = now
+    told = task.progress(rows_of(data))
+    assert told["forward_velocity"][0] == pytest.approx(data.subtree_linvel[1][:2] @ ahead / np.linalg.norm(ahead))
+    assert told["x"][0] == pytest.approx(x)
+
+
+@pytest.mark.parametrize("medium", ["water", "agar"])
+def test_the_mean_of_progress_is_the_way_that_a_swimming_body_came(medium):
+    task = make_worm(medium)
+    data, c = mujoco.MjData(task.model), task.constants
+    body, velocity, earned, hz = rows_of(data), [], [], 1.76 if medium == "water" else 0.5
+    for step in range(150):
+        before = task.before(body)
+        data.ctrl[:] = 0.5 * SIDE * np.sin(2 * np.pi * (hz * data.time - ROW / 25))
+        for _ in range(task.frame_skip):
+            body.time[0, 0] = data.time
+            force_all(c, body_of(data))
+            mujoco.mj_step(task.model, data)
+        velocity.append(task.progress(body)["forward_velocity"][0])
+        earned.append(task.reward(before, np.zeros((1, 95), np.float32), body)[0][0])
+    assert np.mean(earned[50:]) > 0.05
+    assert np.mean(velocity[50:]) == pytest.approx(np.mean(earned[50:]), rel=0.04)
 
 
 def test_segments_are_where_mujoco_puts_the_links():
