@@ -295,7 +295,7 @@ def test_the_mean_of_progress_is_the_way_that_a_swimming_body_came(medium):
     task = make_worm(medium)
     data, c = mujoco.MjData(task.model), task.constants
     body, velocity, earned, hz = rows_of(data), [], [], 1.76 if medium == "water" else 0.5
-    for step in range(150):
+    for _control in range(150):
         before = task.before(body)
         data.ctrl[:] = 0.5 * SIDE * np.sin(2 * np.pi * (hz * data.time - ROW / 25))
         for _ in range(task.frame_skip):
