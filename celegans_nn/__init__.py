@@ -33,6 +33,11 @@ _PUBLIC = {
     "to_nir": "celegans_nn.networks",
     "make_task": "celegans_nn.tasks",
     "train": "celegans_nn.training",
+    "ModelConnectome": "celegans_nn.generations",
+    "evolve_connectome": "celegans_nn.generations",
+    "inherit": "celegans_nn.generations",
+    "remove": "celegans_nn.generations",
+    "compare_controls": "celegans_nn.generations",
     "run_study": "celegans_nn.studies",
     "load_results": "celegans_nn.studies",
 }

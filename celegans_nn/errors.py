@@ -31,6 +31,10 @@ class TrainingError(CelegansError):
     """A trainer that cannot run with these settings."""
 
 
+class GenerationsError(CelegansError):
+    """A model connectome that cannot be evolved, read or inherited."""
+
+
 class SpecError(CelegansError):
     """A study specification with a wrong key or value."""
 
