@@ -15,9 +15,10 @@ from celegans_nn.simulation.episodes import Normalisation
 from celegans_nn.simulation.lanes import LANES, empty_rows
 from celegans_nn.simulation.loop import IDLE, Lanes, Layout, Plan, Results, Trace, run
 from celegans_nn.simulation.packed import Packed
-from celegans_nn.simulation.physics import NO_STAGE, VELOCITY_STAGE, Bodies, contact_forces_address, quiet
+from celegans_nn.simulation.physics import NO_STAGE, VELOCITY_STAGE, Bodies, contact_forces_address
 from celegans_nn.simulation.recording import Recording
 from celegans_nn.tasks.body import KEPT
+from celegans_nn.tasks.quiet import quiet
 from celegans_nn.tasks.task import LocomotionTask
 
 

@@ -6,19 +6,16 @@ What MuJoCo raises within a body is trapped by the batch and told by `status`, s
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
-import threading
 import weakref
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
 
 from celegans_nn.errors import TaskError
+from celegans_nn.tasks.quiet import library_path, quiet
 from celegans_nn.tasks.task import Array
 
 NO_STAGE, VELOCITY_STAGE, ALL_STAGES = (
@@ -38,27 +35,6 @@ class _Config(ctypes.Structure):
     """mjBatchConfig."""
 
     _fields_ = (("nthread", ctypes.c_int), ("persistent", ctypes.c_bool))
-
-
-_LogHandler = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-
-
-@_LogHandler
-def _unsaid(message: Any) -> None:
-    """A log handler that drops what it is told."""
-
-
-@functools.cache
-def library_path() -> Path:
-    """The shared library that the `mujoco` package itself runs on."""
-    found = [
-        path
-        for pattern in ("libmujoco.so*", "libmujoco*.dylib", "mujoco.dll")
-        for path in sorted(Path(mujoco.__file__).parent.glob(pattern))
-    ]
-    if not found:
-        raise TaskError(f"no MuJoCo library beside {mujoco.__file__}; reinstall the package: pip install mujoco")
-    return found[0]
 
 
 @functools.cache
@@ -83,7 +59,6 @@ def library() -> ctypes.CDLL:
         ("mjb_forward", number, address, address, number, number),
         ("mjb_step", number, address, address, number, number, number),
         ("mjb_apply", number, address, address, number, address, address, number),
-        ("mju_setLogHandler", address, address),
     ):
         function = getattr(lib, name)
         function.restype, function.argtypes = result, arguments
@@ -189,29 +164,3 @@ def _selection(ids: Array | None) -> tuple[Any, int]:
         return None, 0
     chosen = np.ascontiguousarray(ids, np.int32)
     return chosen.ctypes.data_as(ctypes.c_void_p), len(chosen)
-
-
-class _Quiet:
-    """How many hold `quiet` now, and the log handler before the first of them."""
-
-    lock = threading.Lock()
-    holders = 0
-    before: int | None = None
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """While this is held, MuJoCo writes no warnings to the terminal and to MUJOCO_LOG.TXT: what it warns of is
-    counted in `warning`, and a population may have many bodies that fly apart."""
-    handlers = library().mju_setLogHandler
-    with _Quiet.lock:
-        if not _Quiet.holders:
-            _Quiet.before = handlers(ctypes.cast(_unsaid, ctypes.c_void_p))
-        _Quiet.holders += 1
-    try:
-        yield
-    finally:
-        with _Quiet.lock:
-            _Quiet.holders -= 1
-            if not _Quiet.holders:
-                handlers(_Quiet.before)

@@ -16,6 +16,7 @@ import numpy as np
 from celegans_nn.errors import TaskError, nearest, one_line
 from celegans_nn.tasks.body import Array
 from celegans_nn.tasks.capsules import FROM_THE_SIDE, capsule_ends
+from celegans_nn.tasks.quiet import quiet
 from celegans_nn.tasks.task import tanh_actions, whole_number
 
 FAILURE_REWARD = -100.0
@@ -41,7 +42,6 @@ class Environments:
         self.rewards, self.terminated = np.zeros(n), np.zeros(n, dtype=bool)
         self.x, self.forward_velocity = np.zeros(n), np.zeros(n)
         self.warning, self.status = np.zeros((n, 1, 2), dtype=np.int32), np.zeros(n, dtype=np.int32)
-        self.status = np.zeros(n, dtype=np.int32)  # of errors: these are counted as warnings
 
     @property
     def time(self) -> Array:
@@ -62,7 +62,8 @@ class Environments:
         """Put copy p at the start of an episode from `seeds[p]`."""
         self.warning[:], self.status[:] = 0, 0
         for p, (env, seed) in enumerate(zip(self._each, seeds, strict=True)):
-            self.observed[p], _ = env.reset(seed=int(seed))
+            with quiet():
+                self.observed[p], _ = env.reset(seed=int(seed))
             self._note(p, 0.0)
         self.rewards[:], self.terminated[:], self.forward_velocity[:] = 0.0, False, 0.0
 
@@ -72,7 +73,8 @@ class Environments:
             env, before = self._each[p], self.x[p]
             action = self._centre + self._half * self.ctrl[p].astype(np.float32)
             try:
-                self.observed[p], self.rewards[p], self.terminated[p], *_ = env.step(action)
+                with quiet():
+                    self.observed[p], self.rewards[p], self.terminated[p], *_ = env.step(action)
             except mujoco.FatalError:
                 self.status[p] = 1
                 continue
@@ -204,6 +206,7 @@ def _made(environment: str) -> Any:
     if environment not in gymnasium.registry:
         raise TaskError(f"gymnasium has no environment {environment!r}: {nearest(environment, gymnasium.registry)}")
     try:
-        return gymnasium.make(environment, max_episode_steps=-1, disable_env_checker=True)
+        with quiet():
+            return gymnasium.make(environment, max_episode_steps=-1, disable_env_checker=True)
     except Exception as error:  # it may need a package that is not there
         raise TaskError(f"gymnasium cannot make {environment!r}: {one_line(error)}") from error

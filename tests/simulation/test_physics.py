@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from mujoco.batch import Batch
 
-from celegans_nn.simulation.physics import NO_STAGE, VELOCITY_STAGE, Bodies, quiet
+from celegans_nn.simulation.physics import NO_STAGE, VELOCITY_STAGE, Bodies
 from celegans_nn.tasks import make_task
+from celegans_nn.tasks.quiet import quiet
 
 from .bodies import Bent, cramped
 

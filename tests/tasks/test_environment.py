@@ -72,6 +72,16 @@ def test_an_individual_whose_output_is_not_finite_fails_alone():
     np.testing.assert_array_equal(got.returns[[0, 2]], well.returns[[0, 2]])
 
 
+def test_a_body_that_flies_apart_fails_alone_and_leaves_no_log(tmp_path, capfd):
+    simulator = PopulationSimulator(make_task("gymnasium:HalfCheetah-v5"), 2)  # whose own making warns
+    simulator.reset([0, 1])
+    simulator.bodies._each[1].unwrapped.data.qvel[:] = 1e12
+    steps = list(simulator.control_steps(swaying(6), 3))
+    assert [step.failed.tolist() for step in steps] == [[False, True], [False, False], [False, False]]
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
 def test_it_can_be_recorded_and_its_speed_is_that_of_the_centre_of_mass():
     task = make_task("gymnasium:Humanoid-v5")
     film = record_episode(swaying(17), task, 4, 10)
