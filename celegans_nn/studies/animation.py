@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import matplotlib
 import numpy as np
@@ -51,33 +51,58 @@ LOOKS = {"worm": WORM}
 """By the task's name; all others are chains."""
 
 
+class View(Protocol):
+    """Draws a recording's row as WIDTH pixels across."""
+
+    @property
+    def colours(self) -> Sequence[tuple[int, ...]]: ...
+
+    def frame(self, step: int) -> Image.Image: ...
+
+
 @dataclass(frozen=True)
 class Animation:
-    """The GIF, its first frame as PNG (for print, and for readers who want no motion), and what it shows."""
+    """The GIF, one of its frames as PNG (for print, and for readers who want no motion), and what it shows."""
 
     gif: bytes
-    first_frame: bytes
+    still: bytes
+    """The first frame; where cells are shown, of which none is lit there, the one in the middle."""
+    size: tuple[int, int]
+    """Pixels, width and height."""
     seconds: float
     """s of simulated time."""
     speed_up: float
     """How many times faster than in the simulation it plays."""
 
 
-def animate(recording: Recording, title: str, look: Look = CHAIN) -> Animation:
-    """Draw an episode: the body, the path of its centre, a grid of the medium and a scale bar.
+def animate(recording: Recording, title: str, look: Look = CHAIN, cells: View | None = None) -> Animation:
+    """Draw an episode: the body, the path of its centre, a grid of the medium and a scale bar; below it the cells.
 
-    Every frame carries the title, the time and the distance so far; the first one also shows where the body
-    will have come to, so that it tells the story where nothing moves.
+    Every frame carries the title, the time and the distance so far; where the camera stands still it also shows where
+    the body will have come to, so that one of them tells the story where nothing moves.
     """
     view = BodyView(recording, title, look)
     shown, delay_ms, speed_up = pace(recording, MOST_FRAMES)
-    frames = [view.frame(step) for step in shown]
+    frames = [sheet(view, cells, step) for step in shown]
     return Animation(
-        gif=gif_bytes(frames, delay_ms, view.colours),
-        first_frame=_png(frames[0]),
+        gif=gif_bytes(frames, delay_ms, [*view.colours, *(() if cells is None else cells.colours)]),
+        still=_png(frames[0 if cells is None else len(frames) // 2]),
+        size=frames[0].size,
         seconds=(len(recording.segments) - 1) * recording.control_dt,
         speed_up=speed_up,
     )
+
+
+def sheet(body: View, cells: View | None, step: int) -> Image.Image:
+    """A frame: the body, and below it the cells."""
+    above = body.frame(step)
+    if cells is None:
+        return above
+    below = cells.frame(step)
+    image = Image.new("RGB", (WIDTH, above.height + below.height), "white")
+    image.paste(above, (0, 0))
+    image.paste(below, (0, above.height))
+    return image
 
 
 def pace(recording: Recording, most_frames: int) -> tuple[list[int], int, float]:

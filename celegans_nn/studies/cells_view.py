@@ -14,6 +14,8 @@ from celegans_nn.connectome.layout import layout
 from celegans_nn.connectome.wiring_figure import draw_on
 from celegans_nn.figures import figure_style, png_bytes
 from celegans_nn.networks.figures import AROUND_ZERO, FROM_ZERO
+from celegans_nn.networks.network import Network
+from celegans_nn.simulation.recording import Recording
 from celegans_nn.studies.animation import FAINT, INK, SUPERSAMPLING, WIDTH, font
 
 ROW = 21
@@ -28,6 +30,14 @@ LARGEST_SHARE = 99.0
 """Percentile of all outputs' sizes that is lit wholly."""
 SHADES = 22
 """Colours of a GIF for the cells."""
+
+
+def cells_view(net: object, recording: Recording) -> CellsView | None:
+    """The cells of a recorded network, perhaps one whose observations are normalised; None where it has none."""
+    net = getattr(net, "net", net)
+    if not isinstance(net, Network) or recording.cells.shape[1] != len(net.worm):
+        return None
+    return CellsView(net.worm, recording.cells, net.model.spiking)
 
 
 class CellsView:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,21 +14,11 @@ from PIL import Image
 from celegans_nn.errors import CelegansError, one_line
 from celegans_nn.files import write_atomic
 from celegans_nn.simulation.recording import Recording
-from celegans_nn.studies.animation import WIDTH, gif_bytes, pace
-from celegans_nn.studies.cells_view import CellsView
+from celegans_nn.studies.animation import View, gif_bytes, pace, sheet
 
 KINDS = (".gif", ".mp4")
 MOST_GIF_FRAMES = 200
 MOST_FRAMES_A_SECOND = 50
-
-
-class View(Protocol):
-    """Draws a recording's row as WIDTH pixels across."""
-
-    @property
-    def colours(self) -> Sequence[tuple[int, ...]]: ...
-
-    def frame(self, step: int) -> Image.Image: ...
 
 
 def check_film_path(path: Path) -> None:
@@ -46,30 +36,18 @@ def check_film_path(path: Path) -> None:
             ) from None
 
 
-def write_film(path: Path, recording: Recording, body: View, cells: CellsView | None) -> int:
+def write_film(path: Path, recording: Recording, body: View, cells: View | None) -> int:
     """Draws the recording and writes it whole or not at all; the number of frames."""
     check_film_path(path)
     if path.suffix.lower() == ".gif":
         shown, delay_ms, _ = pace(recording, MOST_GIF_FRAMES)
         colours = [*body.colours, *(() if cells is None else cells.colours)]
-        write_atomic(path, gif_bytes(list(_frames(body, cells, shown)), delay_ms, colours))
+        write_atomic(path, gif_bytes([sheet(body, cells, step) for step in shown], delay_ms, colours))
         return len(shown)
     stride = max(1, -(-round(1 / recording.control_dt) // MOST_FRAMES_A_SECOND))
     shown = list(range(0, len(recording.segments), stride))
-    _write_mp4(path, _frames(body, cells, shown), 1 / (recording.control_dt * stride))
+    _write_mp4(path, (sheet(body, cells, step) for step in shown), 1 / (recording.control_dt * stride))
     return len(shown)
-
-
-def _frames(body: View, cells: CellsView | None, shown: Sequence[int]) -> Iterator[Image.Image]:
-    for step in shown:
-        above = body.frame(step)
-        if cells is None:
-            yield above
-            continue
-        sheet = Image.new("RGB", (WIDTH, above.height + cells.height), "white")
-        sheet.paste(above, (0, 0))
-        sheet.paste(cells.frame(step), (0, above.height))
-        yield sheet
 
 
 def _write_mp4(path: Path, frames: Iterator[Image.Image], frames_a_second: float) -> None:

@@ -122,6 +122,8 @@ def curves(folder: Path, result: TaskResults) -> dict[str, Any]:
 def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | None:
     """The animation of the best trained swimmer, or None where no body was trained."""
     from celegans_nn.simulation import record_episode
+    from celegans_nn.studies.cells_view import cells_view
+    from celegans_nn.studies.gait_tables import gait_table, loss_table
     from celegans_nn.training.run import HELD_OUT_SEED
 
     best = best_swimmer(results)
@@ -137,9 +139,10 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
         return {"problem": f"No animation: {error}"}
     recording = record_episode(net, task, HELD_OUT_SEED)
     label = f"{point.trial.network.label}, seed {point.trial.seed}"
-    film = animate(recording, label, LOOKS.get(task.name, CHAIN))
+    cells = cells_view(net, recording)
+    film = animate(recording, label, LOOKS.get(task.name, CHAIN), cells)
     write_atomic(folder / "best_swimmer.gif", film.gif)
-    write_atomic(folder / "best_swimmer.png", film.first_frame)
+    write_atomic(folder / "best_swimmer.png", film.still)
     speed = result.metric.with_unit(point.at(result.metric, "final"))
     before = result.metric.with_unit(point.at(result.metric, "untrained"))
     settled = task.settle_steps * task.control_dt
@@ -149,12 +152,16 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
     return {
         "problem": "",
         "gif": data_uri(film.gif, "gif"),
-        "png": data_uri(film.first_frame, "png"),
+        "png": data_uri(film.still, "png"),
+        "width": film.size[0],
+        "height": film.size[1],
+        "gait": gait_table(net, task),
+        "losses": loss_table(net, task),
         "whose": "worm’s wiring" if worm else "networks of this study",
         "alt": f"A chain of links swims through a fluid, seen from above: {label}",
         "caption": (
             f"{label}: a held-out episode of {film.seconds:.1f} s, {pace} simulated. Mean forward speed over "
             f"the held-out episodes {speed}, {before} before training.{unscored} Dark end: head. Pale: where the body "
-            "ends up."
+            "ends up." + (" Below, its cells at the same moment." if cells else "")
         ),
     }

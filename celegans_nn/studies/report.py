@@ -108,6 +108,11 @@ ABOUT = {
         "A planar body of six links in a fluid; the network moves its five joints every 0.03 s and is paid the "
         "forward velocity of the head. ",
     ),
+    "worm": (
+        "The worm’s own body",
+        "A planar worm of 25 links and 95 named muscles under resistive-force theory, paid every 0.02 s for how far "
+        "its centre of mass came towards its head. ",
+    ),
     "halfcheetah": ("Running", "Gymnasium’s HalfCheetah-v5: a planar body with six joints, paid for running. "),
     "digits": ("Reading digits", "Handwritten digits of 8 x 8 pixels (scikit-learn’s). "),
     "mnist": ("Reading digits", "Handwritten digits of 28 x 28 pixels (MNIST). "),

@@ -48,6 +48,8 @@ SPEED = Metric(
     "mean forward speed", "m/s",
     {when: f"{when}_forward_speed" for when in ("untrained", "after_pretraining", "final")},
 )  # fmt: skip
+WORM_SPEED = replace(SPEED, unit="mm/s")
+"""Of a worm of 1 mm, whose task counts lengths in body lengths."""
 ACCURACY = Metric("test accuracy", "", {when: when for when in ("untrained", "after_pretraining", "final")})
 
 
@@ -138,7 +140,7 @@ def _task_results(study: Study, task: TaskSpec, records: Mapping[Trial, Record])
         networks.append(NetworkResults(label, group_of(spec), spec, points))
         curves += [_curve(label, group_of(spec), r.curve) for _, r in members if r.curve]
     seconds = (made.episode_steps - made.settle_steps) * made.control_dt if locomotion else None
-    metric = SPEED if locomotion else ACCURACY
+    metric = (WORM_SPEED if made.name == "worm" else SPEED) if locomotion else ACCURACY
     return TaskResults(task, made.kind, metric, tuple(networks), tuple(curves), seconds)
 
 

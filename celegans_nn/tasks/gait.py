@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,32 @@ class Gait(NamedTuple):
     """Curvature x body length: the peak of a sine with curvature's standard deviation in time, mean of the joints."""
 
 
+class Figure(NamedTuple):
+    """How a field of `Gait` is told."""
+
+    field: str
+    name: str
+    unit: str
+    digits: int
+
+
+FIGURES = (
+    Figure("forward_speed", "speed towards the head", "mm/s", 3),
+    Figure("displacement", "speed by the straight way", "mm/s", 3),
+    Figure("frequency", "frequency", "Hz", 2),
+    Figure("wavelength", "wavelength", "body lengths", 2),
+    Figure("towards_tail", "travels (1 to the tail, 0 stands, -1 to the head)", "", 2),
+    Figure("bending", "bending, curvature x body length", "", 1),
+)
+"""Units as in `worm`; in another body, whose lengths are m, speeds are m/s."""
+UNKNOWN = (np.nan,) * 6
+"""Of an episode that failed or is too short."""
+STANDING = 0.5
+"""A wave of which less travels counts as one that stands."""
+STRAIGHT = 0.7
+"""Of the way towards the head; who comes less far by the straight way swims in a curve, or turns on the spot."""
+
+
 class Published(NamedTuple):
     """A figure to hold a gait against."""
 
@@ -41,19 +68,20 @@ class Published(NamedTuple):
     """A field of `Gait`."""
     value: float
     source: str
+    read: bool = False
+    """Whether the figure was read again at its source for this table; else it is as commonly cited."""
 
 
 PUBLISHED = (
     Published("swimming", "frequency", 1.76, "Fang-Yen et al. 2010, PNAS 107:20323"),
     Published("swimming", "wavelength", 1.54, "Fang-Yen et al. 2010"),
-    Published("swimming", "forward_speed", 0.35, "Sznitman et al. 2010, Phys. Fluids 22:121901"),
+    Published("swimming", "forward_speed", 0.35, "Sznitman et al. 2010, Phys. Fluids 22:121901", True),
     Published("crawling", "frequency", 0.30, "Fang-Yen et al. 2010"),
     Published("crawling", "wavelength", 0.65, "Fang-Yen et al. 2010"),
     Published("crawling", "forward_speed", 0.22, "Ramot et al. 2008, PLoS ONE 3:e2208"),
     Published("crawling", "bending", 9.0, "Fang-Yen et al. 2010"),
 )
-"""Young adults. Only the swimming speed could be read again at a source that is free to read (Sznitman et al.); the
-others are as commonly cited."""
+"""Young adults."""
 
 
 def gait(segments: Array, control_dt: float) -> Gait:
@@ -79,6 +107,33 @@ def gait(segments: Array, control_dt: float) -> Gait:
     frequency, amplitude = _strongest(swing, control_dt)
     wavelength, travels = _wave(amplitude, segments.shape[1])
     return Gait(forward, net, frequency, wavelength, travels, bending)
+
+
+def mean_gait(gaits: Sequence[Gait]) -> Gait:
+    """The mean of each figure, over those episodes that have it."""
+    table = np.array(gaits, dtype=float).reshape(-1, len(Gait._fields))
+    known = np.isfinite(table)
+    total = np.where(known, table, 0.0).sum(0)
+    return Gait(*np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan).tolist())
+
+
+def in_words(found: Gait) -> str:
+    """The direction of travel, of the body and of its wave.
+
+    >>> in_words(Gait(0.23, 0.18, 1.76, 0.94, 0.99, 8.6))
+    'moves forward; its wave runs from head to tail'
+    >>> in_words(Gait(-0.1, 0.02, 0.5, 1.0, 0.1, 5.0))
+    'moves backward, not straight on; its wave stands'
+    """
+    speed = round(found.forward_speed, 3) if np.isfinite(found.forward_speed) else 0.0
+    body = "stays where it is" if speed == 0 else "moves forward" if speed > 0 else "moves backward"
+    if speed != 0 and found.displacement < STRAIGHT * abs(found.forward_speed):
+        body += ", not straight on"
+    if not np.isfinite(found.towards_tail):
+        return f"{body}; it has no wave"
+    if abs(found.towards_tail) < STANDING:
+        return f"{body}; its wave stands"
+    return f"{body}; its wave runs from {'head to tail' if found.towards_tail > 0 else 'tail to head'}"
 
 
 def _wave(amplitude: Array, links: int) -> tuple[float, float]:

@@ -107,15 +107,15 @@ def _duration(gif: Image.Image, frame: int) -> int:
     return gif.info["duration"]
 
 
-def test_the_first_frame_shows_body_title_and_where_the_body_will_come_to():
+def test_the_still_shows_body_title_and_where_the_body_will_come_to():
     film = animate(recording(40), "worm, rate")
-    first = np.asarray(Image.open(io.BytesIO(film.first_frame)).convert("RGB")).astype(int)
+    first = np.asarray(Image.open(io.BytesIO(film.still)).convert("RGB")).astype(int)
     water = np.array([int(WATER[k : k + 2], 16) for k in (1, 3, 5)])
     head = np.abs(first - HEAD).sum(axis=2) < 12
     assert head.sum() > 50
     assert head[:, : first.shape[1] // 2].sum() > 0.9 * head.sum(), "it starts at the left"
-    other_title = animate(recording(40), "linear").first_frame
-    assert other_title != film.first_frame
+    other_title = animate(recording(40), "linear").still
+    assert other_title != film.still
     ghost = np.abs(first[:, 2 * first.shape[1] // 3 :] - (0xD3, 0xDD, 0xE5)).sum(axis=2) < 6
     assert ghost.sum() > 50, "it ends at the right"
     assert (np.abs(first - water).sum(axis=2) < 12).mean() > 0.5
