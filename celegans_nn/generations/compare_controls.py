@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from celegans_nn.errors import LARGEST_SEED, GenerationsError, nearest, one_line, whole_number
 from celegans_nn.files import write_atomic
-from celegans_nn.generations.controls import CONTROLS, Control, begin
+from celegans_nn.generations.controls import CONTROLS, Control, Start, begin
 from celegans_nn.generations.model_connectome import ModelConnectome, plain
 from celegans_nn.generations.prunable import MakeModel, derived, make, takes, torch_seeded
 from celegans_nn.generations.saving import read_json
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 Learn = Callable[..., Mapping[str, Any]]
 """`learn(model, seed=...)`, and `control=...` and `folder=...` if it takes them, gives scores."""
-FIRST_COLUMNS = "control", "outer_seed", "inner_seed", "density", "outer_samples", "inner_samples"
 _NAME = re.compile(r"[A-Za-z0-9_+.-]{1,60}")
 
 
@@ -40,6 +40,7 @@ def compare_controls(
     controls: Iterable[str] | Mapping[str, Control] = CONTROLS,
     seeds: Iterable[int] = range(4),
     folder: str | Path | None = None,
+    about: Mapping[str, Any] | None = None,
     progress: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> pd.DataFrame:
     """One row for each control, connectome and learner seed.
@@ -47,12 +48,14 @@ def compare_controls(
     make_model: as in `evolve_connectome`. Under one inner seed every control starts from the same fresh model and
         shows its data in the same order; both seeds are `learner_seed(inner_seed)`.
     learn: `learn(model, seed=...)` trains in place and returns scores, plain values; `samples` is its cost. If it has
-        a parameter `control` it is told which one this is, as for an arm that first trains on the outer data; if it
-        has `folder`, and `folder` is given here, one to go on from when it is called again after an interruption.
+        a parameter `control` it is told which one this is: an arm that trains on the outer data first adds what that
+        cost as `outer_samples`. If it has `folder`, and `folder` is given here, it is handed one in which it finds
+        its own state again after an interruption, and which is removed when the row is there.
     connectomes: one for each outer seed, which is their `seed` and is the unit of the comparison.
-    controls: names of `CONTROLS`, or a mapping of names to `Control`; a control of one's own is
+    controls: names of `CONTROLS`, or a mapping of names to `Control`; one of your own is
         `{**CONTROLS, "shuffled_text": Control(lambda evolved, rng: Start(of_shuffled_text[evolved.seed]))}`.
     folder: one file a finished row; called again, only missing rows are learned.
+    about: what else the rows depend on, such as the learner's budget; stored rows of another are refused.
     progress: called with each row.
 
     Columns: control, outer_seed (missing where nothing is inherited: one run stands for all outer seeds), inner_seed,
@@ -66,43 +69,69 @@ def compare_controls(
     evolved = [connectomes] if isinstance(connectomes, ModelConnectome) else list(connectomes)
     arms, inner = _arms(controls), _inner_seeds(seeds)
     _check_outer(evolved)
+    facts = plain("about", dict(about or {}))
     rows = []
     for (name, arm), number in itertools.product(arms.items(), inner):
         for worm in evolved if arm.inherits else evolved[:1]:
-            row = _row(make_model, learn, worm, name, arm, number, None if folder is None else Path(folder))
-            rows.append(row)
+            learner = _learner(name, arm, worm, number, facts)
+            path = None if folder is None else Path(folder) / f"{learner.label}.json"
+            row = None if path is None else _stored(path, learner)
+            rows.append(_learned(make_model, learn, learner, path) if row is None else row)
             if progress is not None:
-                progress(row)
+                progress(rows[-1])
     whole = dict.fromkeys(("outer_seed", "inner_seed", "outer_samples", "inner_samples"), "Int64")
     return pd.DataFrame(rows).astype(whole)
 
 
-def _row(
-    make_model: MakeModel,
-    learn: Learn,
-    evolved: ModelConnectome,
-    name: str,
-    control: Control,
-    inner_seed: int,
-    folder: Path | None,
-) -> dict[str, Any]:
-    """Read where it was learned before; else learned, and written."""
+class _Learner(NamedTuple):
+    """One row to be."""
+
+    control: str
+    outer_seed: int | None
+    inner_seed: int
+    start: Start
+    facts: Mapping[str, Any]
+    """What decides the row beside its name: what is inherited, and what the user told about it."""
+
+    @property
+    def label(self) -> str:
+        return f"{self.control}-{'none' if self.outer_seed is None else self.outer_seed}-{self.inner_seed}"
+
+
+def _learner(name: str, control: Control, evolved: ModelConnectome, inner_seed: int, about: dict[str, Any]) -> _Learner:
     outer_seed = evolved.seed if control.inherits else None
-    label = f"{name}-{'none' if outer_seed is None else outer_seed}-{inner_seed}"
-    path = None if folder is None else folder / f"{label}.json"
-    words = (name, "of", 0 if outer_seed is None else outer_seed, inner_seed)
-    start = control.start(evolved, np.random.default_rng(derived(inner_seed, "control", *words)))
+    stream = derived(inner_seed, "control", name, 0 if outer_seed is None else outer_seed + 1)
+    start = control.start(evolved, np.random.default_rng(stream))
     of = None if start.connectome is None else start.connectome.fingerprint
-    if path is not None and path.exists():
-        stored = read_json(path)
-        if stored.get("of") != of or not isinstance(stored.get("row"), dict):
-            raise GenerationsError(f"{path}: a row of another connectome; give another folder, or remove it")
-        return stored["row"]
-    seed = learner_seed(inner_seed)
-    model = begin(make(make_model, seed), start)
-    extra: dict[str, Any] = {"control": name} if takes(learn, "control") else {}
+    return _Learner(name, outer_seed, inner_seed, start, {"inherits": of, "what": start.what, **about})
+
+
+def _stored(path: Path, learner: _Learner) -> dict[str, Any] | None:
+    """The row, where it was learned before."""
+    if not path.exists():
+        return None
+    stored = read_json(path)
+    there = stored.get("facts")
+    if not isinstance(there, dict) or not isinstance(stored.get("row"), dict):
+        raise GenerationsError(f"{path}: is not a row of a comparison; remove it to learn it again")
+    for name in dict.fromkeys((*learner.facts, *there)):
+        if there.get(name) != learner.facts.get(name):
+            raise GenerationsError(
+                f"{path}: a row of another comparison, whose {name} is {one_line(there.get(name), 60)}, and here it is "
+                f"{one_line(learner.facts.get(name), 60)}; give another folder, or remove it to learn it again"
+            )
+    return stored["row"]
+
+
+def _learned(make_model: MakeModel, learn: Learn, learner: _Learner, path: Path | None) -> dict[str, Any]:
+    seed = learner_seed(learner.inner_seed)
+    model = begin(make(make_model, seed), learner.start)
+    extra: dict[str, Any] = {"control": learner.control} if takes(learn, "control") else {}
+    own = None if path is None else path.with_suffix(".training")
     if takes(learn, "folder"):
-        extra["folder"] = None if folder is None else folder / f"{label}.training"
+        extra["folder"] = own
+        if own is not None:
+            own.mkdir(parents=True, exist_ok=True)
     begun = time.perf_counter()
     with torch_seeded(seed):
         told = learn(model, seed=seed, **extra)
@@ -111,22 +140,29 @@ def _row(
         raise GenerationsError(f"learn gave a {type(told).__name__}; it must give a mapping of scores")
     scores = plain("what learn returned", dict(told))
     seconds = scores.pop("seconds", seconds)
-    taken = sorted(set(scores) & set(FIRST_COLUMNS))
+    row = _row(learner, scores)
+    if path is not None:
+        write_atomic(path, json.dumps({"row": row, "facts": learner.facts, "seconds": seconds}, indent=1) + "\n")
+    if own is not None:
+        shutil.rmtree(own, ignore_errors=True)
+    return row
+
+
+def _row(learner: _Learner, scores: dict[str, Any]) -> dict[str, Any]:
+    start = learner.start
+    of = start.connectome if learner.outer_seed is not None else None
+    row = {
+        "control": learner.control,
+        "outer_seed": learner.outer_seed,
+        "inner_seed": learner.inner_seed,
+        "density": 1.0 if start.connectome is None or start.what == "signs" else start.connectome.density(),
+        "outer_samples": scores.pop("outer_samples", 0 if of is None else of.samples),
+        "inner_samples": scores.pop("samples", None),
+    }
+    taken = sorted(set(scores) & set(row))
     if taken:
         raise GenerationsError(f"learn returned {taken[0]!r}, which is a column of its own; name it otherwise")
-    masked = start.connectome is not None and start.what != "signs"
-    row = {
-        "control": name,
-        "outer_seed": outer_seed,
-        "inner_seed": inner_seed,
-        "density": start.connectome.density() if start.connectome is not None and masked else 1.0,
-        "outer_samples": start.connectome.samples if start.connectome is not None and control.inherits else 0,
-        "inner_samples": scores.pop("samples", None),
-        **scores,
-    }
-    if path is not None:
-        write_atomic(path, json.dumps({"row": row, "of": of, "seconds": seconds}, indent=1) + "\n")
-    return row
+    return row | scores
 
 
 def _arms(controls: Iterable[str] | Mapping[str, Control]) -> dict[str, Control]:

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from celegans_nn import __version__
@@ -26,6 +27,8 @@ from celegans_nn.generations.prune import SCOPES, prune
 from celegans_nn.generations.saving import DESCRIPTION, read_json
 
 AFTER = "signs", "rewind", "keep"
+STATE = "state.safetensors"
+"""Beside the last connectome of a run whose survivors keep what they were trained to."""
 Train = Callable[..., Mapping[str, Any] | None]
 """`train(model, seed=..., generation=...)`, and `folder=...` if it takes one."""
 
@@ -179,6 +182,16 @@ def _state(model: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone().contiguous() for name, value in model.state_dict().items()}
 
 
+def _read_state(path: Path) -> dict[str, Tensor]:
+    try:
+        return load(path.read_bytes())
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except SafetensorError as error:
+        why = one_line(error, 80)
+    raise GenerationsError(f"{path}: {why}; remove the folder that it belongs in, to repeat that generation")
+
+
 def _identity(model: nn.Module) -> str:
     """A checksum over the fresh model's names, shapes and values."""
     digest = hashlib.sha256(type(model).__name__.encode())
@@ -214,11 +227,12 @@ class _Checkpoint:
             raise GenerationsError(
                 f"{self._generation(done[-1])}: holds {len(connectome.history)} generations; remove it"
             )
-        state = self._generation(done[-1]) / "state.safetensors"
-        return connectome, load_file(state) if with_state and state.exists() else None
+        more = with_state and done[-1] + 1 < generations
+        return connectome, _read_state(self._generation(done[-1]) / STATE) if more else None
 
     def trainer_folder(self, number: int) -> Path:
-        """Made if need be."""
+        """Made if need be; the one before is done with."""
+        shutil.rmtree(self.folder / f"training-{number - 1:03d}", ignore_errors=True)
         folder = self.folder / f"training-{number:03d}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -226,9 +240,9 @@ class _Checkpoint:
     def write(self, connectome: ModelConnectome, state: dict[str, Tensor] | None, number: int) -> None:
         """A generation is done once its description is there."""
         if state is not None:
-            write_atomic(self._generation(number) / "state.safetensors", save(state))
+            write_atomic(self._generation(number) / STATE, save(state))
         connectome.save(self._generation(number))
-        (self._generation(number - 1) / "state.safetensors").unlink(missing_ok=True)
+        (self._generation(number - 1) / STATE).unlink(missing_ok=True)
         shutil.rmtree(self.folder / f"training-{number:03d}", ignore_errors=True)
 
     def _generation(self, number: int) -> Path:

@@ -10,6 +10,7 @@ from torch.nn.utils import parametrize
 from celegans_nn.errors import LARGEST_SEED, GenerationsError, nearest, one_line, whole_number
 from celegans_nn.generations.model_connectome import ModelConnectome
 from celegans_nn.generations.prunable import Prunable, canonical, owner_of, prunable
+from celegans_nn.generations.recurrent import list_masked_weights, list_plain_weights
 
 WHAT = "mask+signs", "mask", "signs"
 
@@ -69,7 +70,7 @@ def inherit(fresh_model: nn.Module, connectome: ModelConnectome, what: str = "ma
         for name, heir in heirs.items():
             sign = connectome.sign[name] if what == "mask+signs" else every_sign(connectome.sign[name], rng)
             with torch.no_grad():
-                heir.parameter.copy_(torch.tensor(sign) * connectome.scale[name])
+                heir.parameter.copy_(torch.tensor(sign, dtype=heir.parameter.dtype) * connectome.scale[name])
     if what != "signs":
         for name, heir in heirs.items():
             _hold(fresh_model, heir, connectome.mask[name])
@@ -92,7 +93,7 @@ def remove(model: nn.Module) -> nn.Module:
             if isinstance(module.parametrizations[attribute][0], Masked):  # type: ignore[index]
                 parametrize.remove_parametrizations(module, attribute)
         if isinstance(module, nn.RNNBase):
-            _forget(module)
+            list_plain_weights(module)
     return model
 
 
@@ -108,32 +109,15 @@ def _heirs(model: nn.Module, connectome: ModelConnectome) -> dict[str, Prunable]
         shape, wanted = tuple(heir.parameter.shape), connectome.mask[name].shape
         if shape != wanted:
             raise GenerationsError(f"{name!r} has shape {shape} in the model and {wanted} in the connectome")
-        if "parametrizations." in heir.name:
-            raise GenerationsError(f"{heir.name!r} is parametrized already; bake that in before the model inherits")
+        if any(getattr(owner_of(model, place)[0], "sparse", False) for place in heir.names):
+            raise GenerationsError(f"{name!r} has sparse gradients, which no mask can hold; make it with sparse=False")
     return heirs
 
 
 def _hold(model: nn.Module, heir: Prunable, mask: np.ndarray) -> None:
+    """Tied weights are one parameter: one mask, at each of its places."""
     held = Masked(torch.tensor(mask, device=heir.parameter.device))
-    for name in heir.names:  # tied weights: one parameter, one mask, at each of its places
-        module, attribute = owner_of(model, name)
+    for module, attribute in dict.fromkeys(owner_of(model, name) for name in heir.names):
         parametrize.register_parametrization(module, attribute, held)
         if isinstance(module, nn.RNNBase):
-            _refresh(module)
-
-
-def _refresh(module: nn.RNNBase) -> None:
-    """torch's recurrent layers run on a list of weights of their own: it is made anew before each pass."""
-    if not any(hook is _list_weights for hook in module._forward_pre_hooks.values()):
-        module.register_forward_pre_hook(_list_weights)
-
-
-def _list_weights(module: nn.Module, inputs: object) -> None:
-    assert isinstance(module, nn.RNNBase)
-    module._flat_weights = [getattr(module, name) for name in module._flat_weights_names]
-
-
-def _forget(module: nn.RNNBase) -> None:
-    for key in [key for key, hook in module._forward_pre_hooks.items() if hook is _list_weights]:
-        del module._forward_pre_hooks[key]
-    _list_weights(module, None)
+            list_masked_weights(module)

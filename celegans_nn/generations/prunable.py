@@ -44,6 +44,8 @@ def prunable(model: nn.Module) -> dict[str, Prunable]:
                 f"{name!r} has no shape yet; pass one batch through the model before it is handed over"
             )
         if parameter.ndim >= 2 and parameter.is_floating_point() and parameter.numel():
+            if ".parametrizations." in f".{name}":
+                raise GenerationsError(f"{name!r} is parametrized already; bake that in first")
             names.setdefault(parameter, []).append(name)
     return {found[0]: Prunable(parameter, tuple(found)) for parameter, found in names.items()}
 
