@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import tempfile
@@ -36,6 +37,26 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
         if isinstance(error, OSError):
             raise disk_error(path, error) from None
         raise
+
+
+def check_writable(folder: str | Path) -> None:
+    """DiskError where no file can be written into `folder`, which need not be there yet; nothing stays behind.
+
+    For a command to ask before its work, not after.
+    """
+    folder, made = Path(folder), list[Path]()
+    try:
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
+        os.close(handle)
+        os.unlink(name)
+    except OSError as error:
+        raise disk_error(folder, error) from None
+    finally:
+        for each in made:
+            with contextlib.suppress(OSError):
+                each.rmdir()
 
 
 def disk_error(path: str | Path, error: OSError) -> DiskError:

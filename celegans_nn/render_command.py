@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
 from celegans_nn.errors import TaskError, one_line, whole_number
+from celegans_nn.files import check_writable
 from celegans_nn.train_commands import MOST_EPISODES, open_trained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from PIL.Image import Image
+
+    from celegans_nn.studies.animation import View
 
 
 def render(
@@ -44,10 +54,14 @@ def render(
     from celegans_nn.studies.cells_view import CellsView
     from celegans_nn.studies.film import check_film_path, write_film
     from celegans_nn.studies.mujoco_view import VIEWS, MujocoView
+    from celegans_nn.train_progress import CommandBar
     from celegans_nn.training.run import HELD_OUT_SEED
 
     path = folder / "episode.gif" if out is None else out
     check_film_path(path)
+    if path.is_dir():
+        raise TaskError(f"{one_line(path)} is a folder; name the film's file")
+    check_writable(path.parent)
     if view not in VIEWS:
         raise TaskError(f"--view {one_line(view, 60)}: give {' or '.join(VIEWS)}")
     whole_number("--seed", seed, 0, 10**9)
@@ -57,7 +71,11 @@ def render(
     net = trained.net
     own = {name: value.detach()[None] for name, value in net.named_parameters()}
     normalise = None if trained.normaliser is None else trained.normaliser.mean_and_std()
-    recording = Evaluator(net, the_task, 1).record(own, HELD_OUT_SEED + MOST_EPISODES * seed, steps, normalise)  # type: ignore[arg-type]
+    first = HELD_OUT_SEED + MOST_EPISODES * seed
+    with CommandBar(f"{the_task.name}, seed {first}") as bar:
+        recording = Evaluator(net, the_task, 1).record(  # type: ignore[arg-type]
+            own, first, steps, normalise, watch=lambda done: bar.share("simulating", done)
+        )
     killed = f", without {one_line(ablate, 30)}" if ablate else ""
     source = trained.run.get("network", {}).get("baseline") or trained.run.get("network", {}).get("source", folder.name)
     neuron = f", {net.model.name}" if isinstance(net, Network) else ""
@@ -67,9 +85,31 @@ def render(
     cells = None
     if isinstance(net, Network) and recording.cells.shape[1] == len(net.worm):
         cells = CellsView(net.worm, recording.cells, net.model.spiking)
-    frames = write_film(path, recording, body, cells)
+    with CommandBar(one_line(path.name, 60)) as bar:
+        last = len(recording.segments) - 1
+        drawn = Watched(body, lambda step: bar.share("drawing", step / last))
+        frames = write_film(path, recording, drawn, cells)
     seconds = (len(recording.segments) - 1) * recording.control_dt
     earned = recording.rewards[the_task.settle_steps :].sum()  # type: ignore[union-attr]
     told = "which ended in a failure" if recording.failed else f"return {earned:.4g}"
     print(f"{frames} frames of {seconds:.1f} s, {told}: written to {path}")
     return 0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A view that says which step it has drawn."""
+
+    view: View
+    told: Callable[[int], None]
+
+    @property
+    def colours(self) -> Sequence[tuple[int, ...]]:
+        """The view's own."""
+        return self.view.colours
+
+    def frame(self, step: int) -> Image:
+        """The view's own."""
+        image = self.view.frame(step)
+        self.told(step)
+        return image

@@ -14,6 +14,7 @@ import tyro
 from tyro.conf import Positional
 
 from celegans_nn.errors import CelegansError, TrainingError, one_line, whole_number
+from celegans_nn.files import check_writable
 from celegans_nn.network_flags import NetworkFlags, make_network, settings
 from celegans_nn.wiring_commands import print_table
 
@@ -86,6 +87,7 @@ def train(
             raise TrainingError(f"{folder} holds another training's network; give another --out")
         print(f"trained before, in {folder}")
         return _print_scores(before["scores"], before["cost"])
+    check_writable(folder)
     with TrainingBar(f"{task}, {method}") as bar:
         result = trained(
             net, the_task, **asked, options=chosen, progress=bar.show, checkpoint=folder / CHECKPOINT, every=1,
@@ -194,13 +196,17 @@ def _episodes(
     import numpy as np
 
     from celegans_nn.simulation import Evaluator
+    from celegans_nn.train_progress import CommandBar
     from celegans_nn.training.run import HELD_OUT_SEED
 
     first = HELD_OUT_SEED + MOST_EPISODES * seed
     own = {name: value.detach()[None] for name, value in trained.net.named_parameters()}
     normalise = None if trained.normaliser is None else trained.normaliser.mean_and_std()
     seeds = np.arange(first, first + episodes)[None]
-    found = Evaluator(trained.net, task, threads).evaluate(own, seeds, normalise=normalise)
+    with CommandBar(f"{task.name}, {episodes} episodes") as bar:
+        found = Evaluator(trained.net, task, threads).evaluate(
+            own, seeds, normalise=normalise, watch=lambda done: bar.share(f"{done:.1f} done", done / episodes)
+        )
     return [
         {
             "seed": int(seeds[0, k]),
@@ -214,9 +220,12 @@ def _episodes(
 
 
 def _accuracies(trained: Trained, task: Any) -> list[dict[str, Any]]:
+    from celegans_nn.train_progress import CommandBar
     from celegans_nn.training.objective import accuracy
 
-    return [{"images": "test", "accuracy": accuracy(trained.net, task.test, task.steps)}]
+    with CommandBar(f"{task.name}, {len(task.test):,} images") as bar:
+        own = accuracy(trained.net, task.test, task.steps, lambda share: bar.share("test", share))
+    return [{"images": "test", "accuracy": own}]
 
 
 def _print_scores(scores: dict[str, float], cost: dict[str, int]) -> int:

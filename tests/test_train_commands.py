@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from celegans_nn import cli, train_commands
+from celegans_nn import cli, train_commands, train_progress
 from celegans_nn.errors import CelegansError
 from celegans_nn.network_flags import NetworkFlags, make_network, settings
 from celegans_nn.networks import load_network, save_network
-from celegans_nn.simulation import Episodes, Evaluator
+from celegans_nn.simulation import Episodes, Evaluator, crew
 from celegans_nn.tasks import make_task
-from celegans_nn.train_progress import TrainingBar
+from celegans_nn.train_progress import CommandBar, TrainingBar
 from celegans_nn.training import checkpoint, run
 from celegans_nn.training.folder import CHECKPOINT
 
@@ -76,7 +76,7 @@ def test_evaluate_prints_every_episode_and_their_mean_and_another_seed_gives_oth
     first, second = (command(capsys, "evaluate", swimmer, "--episodes", 3, "--seed", s)[1] for s in (0, 1))
     lines = first.splitlines()
     assert lines[0].split()[:3] == ["seed", "return", "forward_speed"]
-    assert [line.split()[0] for line in lines[1:]] == [*(str(run.HELD_OUT_SEED + k) for k in range(3)), "mean"]
+    assert [line.split()[0] for line in lines[1:5]] == [*(str(run.HELD_OUT_SEED + k) for k in range(3)), "mean"]
     assert first != second
 
 
@@ -214,6 +214,8 @@ def test_render_films_the_episode_that_evaluate_scores(capsys, tmp_path):
         (["render", "SWIMMER", "--out", "f.avi"], "f.avi: a film ends in .gif or .mp4"),
         (["render", "SWIMMER", "--view", "3d"], "--view 3d: give flat or mujoco"),
         (["render", "nowhere"], "nowhere/network.json: No such file"),
+        (["render", "SWIMMER", "--out", "/dev/null/f.gif"], "/dev/null: "),
+        (["train", "haspel2012", *SWIM, "--out", "/dev/null/run"], "/dev/null/run: Not a directory"),
         (["evaluate", "SWIMMER", "--episodes", "0"], "--episodes is 0; give a whole number from 1"),
     ],
 )
@@ -229,3 +231,59 @@ def test_wrong_use_is_one_line_and_leaves_nothing_behind(capsys, tmp_path, monke
 def test_a_setting_within_one_that_has_a_value_is_refused():
     with pytest.raises(CelegansError, match=r"--options es\.sigma=1: es has a value already"):
         settings("--options", ["es=3", "es.sigma=1"])
+
+
+def unseen(*_, **__):
+    raise AssertionError("work began")
+
+
+@pytest.mark.parametrize("place", [("train", "no/such"), ("render", "no/such/f.gif"), ("render", "folder.gif")])
+def test_a_place_that_cannot_be_written_is_said_before_the_work(capsys, tmp_path, monkeypatch, swimmer, place):
+    name, out = place
+    (tmp_path / "no").write_text("a file where a folder would be")
+    (tmp_path / "folder.gif").mkdir()
+    for work in ("evaluate", "record"):
+        monkeypatch.setattr(Evaluator, work, unseen)
+    words = ["haspel2012", *SWIM] if name == "train" else [swimmer]
+    code, _, err = command(capsys, name, *words, "--out", tmp_path / out)
+    assert (code, err.count("\n")) == (2, 1)
+    assert str(tmp_path / out).removesuffix("/f.gif") in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.gif", "no"]
+
+
+def test_a_bar_appears_only_where_a_command_takes_longer_than_two_seconds(monkeypatch):
+    clock = iter([0.0, 0.0, 1.9, 1.9, 1.9, 1.9, 3.0, 3.0, 3.0, 3.0])
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setattr(train_progress, "monotonic", lambda: next(clock))
+    with CommandBar("swimmer6") as bar:
+        assert bar.console.is_terminal
+        bar.share("1 done", 0.1)
+        assert not bar.bar.live.is_started
+        bar.share("2 done", 0.2)
+        assert bar.bar.live.is_started
+
+
+def test_where_there_is_no_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(train_progress, "monotonic", lambda: now[0])
+    with CommandBar("swimmer6") as bar:
+        for now[0] in (10.0, 29.0, 40.0, 60.0):
+            bar.share("simulating", now[0] / 80)
+    assert capsys.readouterr() == ("", "swimmer6: simulating, 50%, 40 s left\n")
+
+
+@pytest.mark.parametrize(("name", "words"), [("evaluate", ["--episodes", "2"]), ("render", ["--out", "f.gif"])])
+def test_evaluate_and_render_tell_how_far_they_are(capsys, tmp_path, monkeypatch, swimmer, name, words):
+    told = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(crew, "LOOK_S", 0.0)
+    monkeypatch.setattr(CommandBar, "share", lambda self, what, share: told.append((self.title, what, share)))
+    code, _, err = command(capsys, name, swimmer, *words, "--task-options", "episode_steps=300")
+    assert (code, err) == (0, "")
+    simulated = [share for title, _, share in told if title.startswith("swimmer3, ")]
+    assert all(0 <= share <= 1 for share in simulated)
+    assert simulated[-1] == 1
+    if name == "render":
+        drawn = [told_of for told_of in told if told_of[0] == "f.gif"]
+        assert drawn[-1] == ("f.gif", "drawing", 1.0)
+        assert len(drawn) == Image.open(tmp_path / "f.gif").n_frames

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numba.core import event
 
-from celegans_nn.simulation.episodes import Normalisation
+from celegans_nn.simulation.episodes import Normalisation, Watch
 from celegans_nn.simulation.lanes import LANES, empty_rows
 from celegans_nn.simulation.loop import IDLE, Lanes, Layout, Plan, Results, Trace, run
 from celegans_nn.simulation.packed import Packed
@@ -20,6 +20,9 @@ from celegans_nn.simulation.recording import Recording
 from celegans_nn.tasks.body import KEPT
 from celegans_nn.tasks.quiet import quiet
 from celegans_nn.tasks.task import LocomotionTask
+
+LOOK_S = 0.2
+"""Seconds between two looks at how far the episodes are."""
 
 
 class Start(NamedTuple):
@@ -49,11 +52,12 @@ class Crew:
         normalise: Normalisation | None = None,
         squash: bool = True,
         trace: Trace | None = None,
+        watch: Watch | None = None,
     ) -> Results:
         """Every episode, of at most `steps` control steps; the results are in the order of `episodes`.
 
         squash: whether actions are tanh of the program's answers, or these themselves.
-        trace: to be filled with the first episode's steps.
+        trace: to be filled with the first episode's steps. watch: see `Watch`.
         """
         crew = min(self.threads, len(episodes))
         width = min(LANES, -(-len(episodes) // crew))
@@ -64,10 +68,14 @@ class Crew:
         with quiet(), ThreadPoolExecutor(crew) as pool:
             running = [pool.submit(run, packed.program, self.task.constants, own, *shared) for own in lanes]
             try:
+                while watch is not None and wait(running, LOOK_S, "FIRST_EXCEPTION").not_done:
+                    watch(_episodes_done(plan, lanes))
                 for each in running:
                     each.result()
             finally:
                 plan.stop[0] = 1  # ends the others where one was interrupted
+        if watch is not None:
+            watch(len(episodes))
         return results
 
     def trace(self, packed: Packed, steps: int) -> Trace:
@@ -140,11 +148,17 @@ class Crew:
 
 
 def record_compiled(
-    crew: Crew, packed: Packed, seed: int, steps: int, normalise: Normalisation | None = None, squash: bool = True
+    crew: Crew,
+    packed: Packed,
+    seed: int,
+    steps: int,
+    normalise: Normalisation | None = None,
+    squash: bool = True,
+    watch: Watch | None = None,
 ) -> Recording:
     """The episode of the first individual, step by step. Arguments as of `Crew.run`."""
     trace = crew.trace(packed, steps)
-    results = crew.run(packed, [Start(0, seed)], steps, normalise, squash, trace)
+    results = crew.run(packed, [Start(0, seed)], steps, normalise, squash, trace, watch)
     lived, task = int(results.steps[0]), crew.task
     return Recording(
         control_dt=task.control_dt,
@@ -157,6 +171,13 @@ def record_compiled(
         failed=bool(results.failed[0]),
         cells=trace.state[:lived, packed.cells.start : packed.cells.stop],
     )
+
+
+def _episodes_done(plan: Plan, lanes: Sequence[Lanes]) -> float:
+    """While threads are at work, and so to within an episode."""
+    begun = min(int(plan.taken[0]), len(plan.individual))
+    steps = np.concatenate([own.step[own.episode != IDLE] for own in lanes])
+    return max(begun - len(steps) + float(steps.sum()) / plan.steps, 0.0)
 
 
 def _lanes(bodies: Bodies, task: LocomotionTask, weights: int, state: int) -> Lanes:

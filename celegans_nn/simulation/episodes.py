@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,8 @@ from celegans_nn.tasks.task import Array, LocomotionTask
 
 Normalisation = tuple[Array, Array]
 """(mean, standard deviation) of every observation, each [n_obs]."""
+Watch = Callable[[float], None]
+"""Called now and then with the number of episodes done so far, those under way in part; for looking on."""
 LIMIT = 10.0
 """Largest size of a normalised observation."""
 

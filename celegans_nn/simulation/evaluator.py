@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from celegans_nn.cores import usable_cores
 from celegans_nn.errors import TaskError
-from celegans_nn.simulation.episodes import Episodes, Normalisation, check_normalisation, side_by_side
+from celegans_nn.simulation.episodes import Episodes, Normalisation, Watch, check_normalisation, side_by_side
 from celegans_nn.simulation.policies import PolicyStack, count_individuals
 from celegans_nn.simulation.population import PopulationSimulator
 from celegans_nn.simulation.recording import Recording, record_episode
@@ -51,6 +51,7 @@ class Evaluator:
         seeds: Sequence[int] | Array,
         episode_steps: int | None = None,
         normalise: Normalisation | None = None,
+        watch: Watch | None = None,
     ) -> Episodes:
         """Every individual's episodes.
 
@@ -60,16 +61,17 @@ class Evaluator:
         episode_steps: control steps of an episode; the task's own where None.
         normalise: (mean, std) of every observation, both [n_obs]: the module is given (o - mean) / std, at most 10 in
             size. A std may be infinite.
+        watch: called now and then with the number of episodes done so far, those under way in part.
 
         Raises NetworkError for parameters that do not fit the module, TaskError for seeds and lengths that are none.
         """
         grid = _grid(self.task, seeds, count_individuals(parameters, self._own()))
         steps, normalise = self._length(episode_steps), check_normalisation(self.task, normalise)
         if (why := self.obstacle(parameters)) is None:
-            found = self._compiled(parameters, grid, steps, normalise)
+            found = self._compiled(parameters, grid, steps, normalise, watch)
         else:
             _warn(f"{why}: its episodes run through torch, several times slower")
-            found = self._through_torch(parameters, grid, steps, normalise)
+            found = self._through_torch(parameters, grid, steps, normalise, watch)
         return found if np.ndim(seeds) == 2 else _first_column(found)
 
     def record(
@@ -78,8 +80,9 @@ class Evaluator:
         seed: int,
         episode_steps: int | None = None,
         normalise: Normalisation | None = None,
+        watch: Watch | None = None,
     ) -> Recording:
-        """One episode of one individual (P = 1), step by step: the one that `evaluate` scores."""
+        """One episode of one individual (P = 1), step by step: the one that `evaluate` scores. `watch` as there."""
         steps, normalise = self._length(episode_steps), check_normalisation(self.task, normalise)
         if (individuals := count_individuals(parameters, self._own())) != 1:
             raise TaskError(f"parameters hold {individuals} individuals; a recording is of one individual")
@@ -87,8 +90,8 @@ class Evaluator:
         if self.obstacle(parameters) is None:
             from celegans_nn.simulation.crew import record_compiled
 
-            return record_compiled(self._threads(), self._packed(parameters), seed, steps, normalise)
-        return record_episode(self._policies(parameters), self.task, seed, steps, normalise)
+            return record_compiled(self._threads(), self._packed(parameters), seed, steps, normalise, watch=watch)
+        return record_episode(self._policies(parameters), self.task, seed, steps, normalise, watch)
 
     def obstacle(self, parameters: Mapping[str, Tensor] | None = None) -> str | None:
         """Why these parameters of the module must go the slow way, in words; None where they need not."""
@@ -127,12 +130,18 @@ class Evaluator:
         return pack(self.net, parameters)
 
     def _compiled(
-        self, parameters: Mapping[str, Tensor], seeds: Array, steps: int, normalise: Normalisation | None
+        self,
+        parameters: Mapping[str, Tensor],
+        seeds: Array,
+        steps: int,
+        normalise: Normalisation | None,
+        watch: Watch | None,
     ) -> Episodes:
         from celegans_nn.simulation.crew import Start
 
         starts = [Start(p, seed) for p, row in enumerate(seeds.tolist()) for seed in row]
-        found, shape = self._threads().run(self._packed(parameters), starts, steps, normalise), seeds.shape
+        found = self._threads().run(self._packed(parameters), starts, steps, normalise, watch=watch)
+        shape = seeds.shape
         return Episodes(
             returns=found.returns.reshape(shape),
             steps=found.steps.reshape(shape),
@@ -147,13 +156,25 @@ class Evaluator:
         )
 
     def _through_torch(
-        self, parameters: Mapping[str, Tensor], seeds: Array, steps: int, normalise: Normalisation | None
+        self,
+        parameters: Mapping[str, Tensor],
+        seeds: Array,
+        steps: int,
+        normalise: Normalisation | None,
+        watch: Watch | None,
     ) -> Episodes:
         individuals = len(seeds)
         if individuals not in self._simulators:
             self._simulators[individuals] = PopulationSimulator(self.task, individuals, self.threads)
-        simulator, policy = self._simulators[individuals], self._policies(parameters)
-        return side_by_side([simulator.evaluate(policy, column, steps, normalise) for column in seeds.T.tolist()])
+        simulator, policy, columns = self._simulators[individuals], self._policies(parameters), []
+        for number, column in enumerate(seeds.T.tolist()):
+            seen = None if watch is None else functools.partial(_watch_after, watch, number * individuals)
+            columns.append(simulator.evaluate(policy, column, steps, normalise, seen))
+        return side_by_side(columns)
+
+
+def _watch_after(watch: Watch, before: int, episodes: float) -> None:
+    watch(before + episodes)
 
 
 def _grid(task: LocomotionTask, seeds: Sequence[int] | Array, individuals: int) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from celegans_nn.errors import TaskError
-from celegans_nn.simulation.episodes import Episodes, Normalisation, normalised
+from celegans_nn.simulation.episodes import Episodes, Normalisation, Watch, normalised
 from celegans_nn.simulation.physics import NO_STAGE, VELOCITY_STAGE, Bodies
 from celegans_nn.simulation.policies import Policy, PolicyStack, stack_policies
 from celegans_nn.tasks.task import Array, LocomotionTask, whole_number
@@ -69,8 +69,9 @@ class PopulationSimulator:
         seeds: Sequence[int],
         episode_steps: int | None = None,
         normalise: Normalisation | None = None,
+        watch: Watch | None = None,
     ) -> Episodes:
-        """One episode of each individual, individual p starting from `seeds[p]`; `normalise` as in `Evaluator`."""
+        """One episode of each individual, individual p starting from `seeds[p]`; the rest as in `Evaluator`."""
         task, length = self.task, self._length(episode_steps)
         returns, speed = np.zeros(self.n), np.zeros(self.n)
         seen_sum, seen_square = np.zeros((2, self.n, len(task.observations)))
@@ -85,6 +86,8 @@ class PopulationSimulator:
             steps += step.running
             failed |= step.failed
             end = np.where(step.running, now["x"], end)
+            if watch is not None:
+                watch(self.n + int(step.running.sum()) * ((t + 1) / length - 1))
             if t < task.settle_steps:
                 start = end
                 continue

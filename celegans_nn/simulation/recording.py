@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from celegans_nn.networks.network import cells_of
-from celegans_nn.simulation.episodes import Normalisation
+from celegans_nn.simulation.episodes import Normalisation, Watch
 from celegans_nn.simulation.policies import Policy
 from celegans_nn.simulation.population import PopulationSimulator
 from celegans_nn.tasks.task import Array, LocomotionTask
@@ -44,8 +44,10 @@ def record_episode(
     seed: int,
     episode_steps: int | None = None,
     normalise: Normalisation | None = None,
+    watch: Watch | None = None,
 ) -> Recording:
-    """Run one episode from `seed`; the policy (or a network itself) is called with one row, `[1, n_obs]`."""
+    """Run one episode from `seed`; the policy (or a network itself) is called with one row, `[1, n_obs]`. The rest is
+    as in `Evaluator`."""
     simulator = PopulationSimulator(task, 1)
     length = task.episode_steps if episode_steps is None else episode_steps
     cells: list[Array] = []
@@ -61,6 +63,8 @@ def record_episode(
     for step in simulator.control_steps(watched, length, normalise):
         steps.append(step)
         qpos.append(simulator.bodies.qpos[0].copy())
+        if watch is not None:
+            watch(len(steps) / length)
     positions = np.stack(qpos)
     return Recording(
         control_dt=task.control_dt,

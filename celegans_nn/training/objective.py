@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ from celegans_nn.training.vector import Layout
 
 if TYPE_CHECKING:
     from celegans_nn.training.options import TrainOptions
+
+IMAGES_AT_ONCE = 1000
+"""For scoring; more take no less time an image, and more memory."""
 
 
 class Fitness(NamedTuple):
@@ -119,7 +122,14 @@ def objective_for(
     return ClassificationObjective(net, task, layout, options.evolution_batch)  # type: ignore[arg-type]
 
 
-def accuracy(net: nn.Module, split: Split, steps: int) -> float:
-    """The share of images whose class has the largest output."""
-    with torch.inference_mode():
-        return float((present(net, torch.from_numpy(split.x), steps).argmax(1).numpy() == split.y).mean())
+def accuracy(net: nn.Module, split: Split, steps: int, watch: Callable[[float], None] | None = None) -> float:
+    """The share of images whose class has the largest output. `watch` is called with the share that is done."""
+    right = 0
+    for first in range(0, len(split), IMAGES_AT_ONCE):
+        chosen = slice(first, first + IMAGES_AT_ONCE)
+        with torch.inference_mode():
+            found = present(net, torch.from_numpy(split.x[chosen]), steps).argmax(1).numpy()
+        right += int((found == split.y[chosen]).sum())
+        if watch is not None:
+            watch(min(first + IMAGES_AT_ONCE, len(split)) / len(split))
+    return right / len(split)

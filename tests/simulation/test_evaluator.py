@@ -16,7 +16,8 @@ from celegans_nn.errors import NetworkError, TaskError
 from celegans_nn.networks import build
 from celegans_nn.networks.baselines import DenseMLP
 from celegans_nn.neurons import MODELS
-from celegans_nn.simulation import Evaluator, PopulationSimulator, record_episode, stack_policies
+from celegans_nn.simulation import Evaluator, PopulationSimulator, crew, record_episode, stack_policies
+from celegans_nn.simulation import evaluator as evaluator_module
 from celegans_nn.simulation.crew import Crew, Start, record_compiled
 from celegans_nn.simulation.replay import pack_replay
 from celegans_nn.tasks import make_task
@@ -108,6 +109,25 @@ def test_a_lane_that_goes_from_one_episode_to_the_next_carries_nothing_over_when
     for p in (3, 5, 18):
         alone = Evaluator(net, task, 1).evaluate(some(population, slice(p, p + 1)), seeds[p : p + 1])
         assert_same(alone, one, rows_b=slice(p, p + 1))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_who_watches_changes_no_bit_and_sees_all_episodes_done(net, task, population, compiled, monkeypatch):
+    monkeypatch.setattr(crew, "LOOK_S", 0.0)
+    told, few, seeds = [], some(population, slice(0, 3)), np.arange(6).reshape(3, 2)
+    evaluator = Evaluator(net, task, 2)
+    if not compiled:
+        monkeypatch.setattr(Evaluator, "obstacle", lambda self, parameters=None: "asked for")
+        monkeypatch.setattr(evaluator_module, "_warn", lambda text: None)
+    alone = evaluator.evaluate(few, seeds)
+    assert_same(evaluator.evaluate(few, seeds, watch=told.append), alone)
+    assert all(0 <= done <= 6 for done in told)
+    assert told[-1] == 6
+    if not compiled:
+        assert told == sorted(told)
+        assert told[STEPS - 1] == 3
+    evaluator.record(some(population, slice(0, 1)), 3, watch=told.append)
+    assert told[-1] == 1
 
 
 def test_an_evaluator_used_again_remembers_nothing(net, task, population, whole):
