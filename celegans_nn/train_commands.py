@@ -15,6 +15,7 @@ from tyro.conf import Positional
 
 from celegans_nn.errors import CelegansError, TrainingError, one_line, whole_number
 from celegans_nn.files import check_writable
+from celegans_nn.gait_output import gait_facts, measure_gaits, print_gait
 from celegans_nn.network_flags import NetworkFlags, make_network, settings
 from celegans_nn.wiring_commands import print_table
 
@@ -116,6 +117,9 @@ def evaluate(
 ) -> int:
     """Score a trained network on episodes, or images, that training never used; print every one and their mean.
 
+    Of a swimmer or the worm it also prints the gait: speed towards the head and by the straight way, frequency,
+    wavelength, direction of travel and bending; the worm's beside published figures.
+
     Example: celegans-nn evaluate runs/swimmer --episodes 20
 
     Example: celegans-nn evaluate runs/worm --ablate DB,VB --json
@@ -138,13 +142,17 @@ def evaluate(
     else:
         rows = _episodes(trained, the_task, episodes, seed, threads)  # type: ignore[arg-type]
     mean = {key: sum(float(row[key]) for row in rows) / len(rows) for key in rows[0] if key not in ("seed", "images")}
+    found = measure_gaits(trained, the_task, rows)
     if json_:
-        print(json.dumps({"task": the_task.name, "episodes": rows, "mean": mean}, indent=2))
+        gait = {"gait": gait_facts(found, the_task)} if found else {}
+        print(json.dumps({"task": the_task.name, "episodes": rows, "mean": mean, **gait}, indent=2))
         return 0
     table = [tuple(_short(value) for value in row.values()) for row in rows]
     if len(rows) > 1:
         table.append(("mean", *(_short(value) for value in mean.values())))
     print_table(tuple(rows[0]), table)
+    if found:
+        print_gait(found, the_task)
     return 0
 
 

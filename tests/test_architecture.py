@@ -12,7 +12,7 @@ FLOORS = [
     {"cli"},
     {"render_command"},
     {"train_commands"},
-    {"network_flags", "train_progress"},
+    {"gait_output", "network_flags", "train_progress"},
     {"wiring_commands"},
     {"studies"},
     {"generations"},
