@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from celegans_nn.studies.curve_metrics import CURVE_METRICS, with_curve_metric
 from celegans_nn.studies.null_effect import NullEffect, null_effect
 from celegans_nn.studies.reading_comparison import same_but_wiring
 from celegans_nn.studies.spec import ComparisonSpec, NetworkSpec, Study
@@ -143,14 +144,17 @@ class Comparison:
         return tuple(said)
 
 
-def compare_rows(study: Study, table: pd.DataFrame) -> Comparison | None:
+def compare_rows(study: Study, table: pd.DataFrame, curves: pd.DataFrame | None = None) -> Comparison | None:
     """The study's pre-registered comparison from its table of results; None where it states none.
 
     `table`: as `load_results` gives it; of it the columns network, task, seed, control_seed and the metric are used.
+    `curves`: as curves.csv has them, for a metric of the learning curve.
     """
     spec = study.comparison
     if spec is None:
         return None
+    if spec.metric in CURVE_METRICS and curves is not None:
+        table = with_curve_metric(spec, table, curves, next(t.budget for t in study.tasks if t.label == spec.task))
     primary = next(n for n in study.networks if n.label == spec.worm)
     controls = [next(n for n in study.networks if n.label == null) for null in spec.nulls]
     seeds = next(t.seeds for t in study.tasks if t.label == spec.task)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields, replace
 
 from celegans_nn.studies import known
+from celegans_nn.studies.curve_metrics import COST, CURVE_METRICS
 from celegans_nn.studies.place import Place, duplicate
 from celegans_nn.studies.spec import ComparisonSpec, NetworkSpec, TaskSpec
 
@@ -28,17 +30,42 @@ def read_comparison(
     by_label = {task.label: task for task in tasks}
     only_task = tasks[0].label if len(tasks) == 1 else None
     task = place.named("task", place.value("task", str, only_task), by_label)
-    metric = place.named("metric", place.value("metric", str), known.metrics(by_label[task].name, by_label[task].task))
+    scores = known.metrics(by_label[task].name, by_label[task].task)
+    metric = place.named("metric", place.value("metric", str), (*scores, *CURVE_METRICS))
     worm = _worm(place, networks)
     spec = ComparisonSpec(
         task, metric, worm.label, _nulls(place, worm, networks), _positive(place, "margin", float("inf")),
-        place.named("direction", place.value("direction", str, "higher"), DIRECTIONS),
+        _direction(place, metric),
         _positive(place, "alpha", LARGEST_ALPHA, 0.05),
         place.named("test", place.value("test", str, "rank"), TESTS),
+        _threshold(place, metric),
     )  # fmt: skip
     if warn:
         _warn_of_few(spec, networks)
     return spec
+
+
+def _direction(place: Place, metric: str) -> str:
+    direction = place.named("direction", place.value("direction", str, _usual_direction(metric)), DIRECTIONS)
+    if metric == COST and direction == "higher":
+        place.wrong("direction", direction, f'of {COST} less is better; give "lower", or leave it out')
+    return direction
+
+
+def _usual_direction(metric: str) -> str:
+    return "lower" if metric == COST else "higher"
+
+
+def _threshold(place: Place, metric: str) -> float | None:
+    """The score to reach, which one metric needs and no other has."""
+    if metric != COST:
+        if "threshold" in place.table:
+            place.wrong("threshold", place.table["threshold"], f"belongs to the metric {COST}; remove it")
+        return None
+    threshold = float(place.value("threshold", float))
+    if not math.isfinite(threshold):
+        place.wrong("threshold", threshold, "must be a finite number")
+    return threshold
 
 
 def _worm(place: Place, networks: Sequence[NetworkSpec]) -> NetworkSpec:

@@ -169,7 +169,7 @@ class ComparisonSpec:
     task: str
     """Label of the task."""
     metric: str
-    """A column of the results, such as final_forward_speed."""
+    """A column of the results, such as final_forward_speed; or one of a whole curve: see `curve_metrics.py`."""
     worm: str
     """Label of the network with the worm's own wiring."""
     nulls: tuple[str, ...]
@@ -182,6 +182,9 @@ class ComparisonSpec:
     """Family-wise error over the nulls."""
     test: str = "rank"
     """"rank": p = (1 + k) / (1 + R), k of a null's R rewirings reaching the worm's score."""
+
+    threshold: float | None = None
+    """The score that a learning curve is to reach, for the metric cost_to_threshold."""
 
     @property
     def fewest_rewirings(self) -> int:

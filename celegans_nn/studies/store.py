@@ -212,6 +212,16 @@ def load_results(folder: str | Path, *others: str | Path) -> pd.DataFrame:
     return once.sort_values("trial", kind="stable", ignore_index=True)
 
 
+def load_curves(folder: str | Path) -> pd.DataFrame:
+    """Learning curves of a study's finished trials, a row a point: trial, network, task, seed, stage, cost, score."""
+    import pandas as pd
+
+    path = Path(folder) / "curves.csv"
+    if not path.exists():
+        raise SpecError(f"{path}: not there; give the folder of a study that was run (celegans-nn study run)")
+    return pd.read_csv(path, dtype={"trial": str, "network": str, "task": str, "stage": str})
+
+
 def _warn_of_differences(first: pd.DataFrame, second: pd.DataFrame, where: Path) -> None:
     shared = [c for c in first.columns if c in second.columns and c not in ("network", "task")]
     mine, theirs = (table.set_index("trial")[shared[1:]].sort_index() for table in (first, second))

@@ -12,14 +12,14 @@ from celegans_nn.errors import one_line
 from celegans_nn.files import write_atomic
 from celegans_nn.studies.comparison import SUPPORTED, Comparison, NullOutcome, compare_rows
 from celegans_nn.studies.spec import Study
-from celegans_nn.studies.store import load_results
+from celegans_nn.studies.store import load_curves, load_results
 
 FILE = "comparison.json"
 
 
 def write_comparison(folder: Path, study: Study) -> Comparison | None:
     """Analyse the study's results and write comparison.json beside them; None where it states no comparison."""
-    found = compare_rows(study, load_results(folder))
+    found = compare_rows(study, load_results(folder), load_curves(folder))
     if found is not None:
         write_atomic(folder / FILE, json.dumps(as_values(found), indent=1, allow_nan=False) + "\n")
     else:
@@ -37,8 +37,9 @@ def headline(comparison: Comparison) -> str:
     """The verdict in one sentence."""
     spec = comparison.spec
     nulls = ", ".join(repr(null) for null in spec.nulls)
+    metric = spec.metric if spec.threshold is None else f"{spec.metric} ({spec.threshold:g})"
     return (
-        f"{comparison.verdict.capitalize()}: that {spec.worm!r} has a {spec.direction} {spec.metric} on {spec.task} "
+        f"{comparison.verdict.capitalize()}: that {spec.worm!r} has a {spec.direction} {metric} on {spec.task} "
         f"than {nulls}, by more than {spec.margin:g}."
     )
 

@@ -207,6 +207,10 @@ WRONG = [
     ("margin = 0.5", 'margin = 0.5\ntest = "t"', "Known: 'rank'"),
     ("margin = 0.5", 'margin = 0.5\ndirection = "up"', "Known: 'higher', 'lower'"),
     ("margin = 0.5", 'margin = 0.5\nmargins = "up"', "did you mean 'margin'"),
+    ("margin = 0.5", "margin = 0.5\nthreshold = 1.0", "belongs to the metric cost_to_threshold"),
+    ('"final_forward_speed"', '"cost_to_threshold"', "threshold: is missing"),
+    ('"final_forward_speed"', '"cost_to_threshold"\nthreshold = inf', "finite"),
+    ('"final_forward_speed"', '"cost_to_threshold"\nthreshold = 1\ndirection = "higher"', 'give "lower"'),
     ("margin = 0.5", 'margin = 0.5\ntask = "digits"', "Known: 'swimmer6'"),
 ]  # fmt: skip
 
