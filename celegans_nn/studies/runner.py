@@ -18,7 +18,7 @@ from celegans_nn.studies.machine import versions
 from celegans_nn.studies.pool import Event, run_trials
 from celegans_nn.studies.progress import StudyProgress
 from celegans_nn.studies.reading import load_study
-from celegans_nn.studies.spec import Study, shared_for
+from celegans_nn.studies.spec import NetworkSpec, Study, shared_for
 from celegans_nn.studies.store import (
     is_finished,
     load_results,
@@ -91,12 +91,18 @@ def failures(folder: Path, study: Study) -> dict[str, str]:
 
 
 def check_networks(study: Study) -> None:
-    """Build every network of the study once, so that one that cannot be is known before anything is written."""
+    """Build every network of the study once, so that one that cannot be is known before anything is written.
+
+    Of a null's rewirings the first stands for all: they differ in a seed alone, and hundreds would take minutes.
+    """
     from celegans_nn.studies.trial import make_network, make_trial_task
 
+    first: dict[str, NetworkSpec] = {}
+    for network in study.networks:
+        first.setdefault(network.label, network)
     for spec in study.tasks:
         task = make_trial_task(spec)
-        for network in study.networks:
+        for network in first.values():
             try:
                 make_network(shared_for(network, spec.method), task, spec.seeds[0])
             except CelegansError as error:

@@ -206,6 +206,31 @@ def test_nothing_is_written_for_a_network_that_cannot_be_built(write_spec, tmp_p
     assert not (tmp_path / "out").exists()
 
 
+def test_of_a_nulls_rewirings_one_is_built_before_the_first_trial(write_spec, monkeypatch):
+    spec = """
+name = "s"
+[[networks]]
+label = "{control}, {neuron}"
+source = "haspel2012"
+neuron = ["rate", "lif"]
+control = ["none", "degree"]
+rewirings = 50
+[[tasks]]
+name = "digits"
+method = "bptt"
+budget = 64
+"""
+    built = []
+
+    def make(network, task, seed):
+        built.append((network.label, network.control_seed))
+        return make_network(network, task, seed)
+
+    monkeypatch.setattr("celegans_nn.studies.trial.make_network", make)
+    runner.check_networks(load_study(write_spec(spec)))
+    assert sorted(built) == [("degree, lif", 0), ("degree, rate", 0), ("none, lif", 0), ("none, rate", 0)]
+
+
 def test_no_workers_is_refused(tiny, tmp_path):
     with pytest.raises(SpecError, match="workers = 0"):
         run_study(tiny, out=tmp_path / "out", workers=0)
