@@ -15,6 +15,7 @@ import numpy as np
 
 from celegans_nn.files import write_atomic
 from celegans_nn.studies import statistics
+from celegans_nn.studies.null_effect import null_effect
 
 RESULTS = Path(__file__).parent / "results" / "calibration.md"
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -29,6 +30,9 @@ SIZES = (10, 20, 60)
 GRAPHS = (10, 20, 60)
 PAIRS = (5, 10, 20)
 REWIRINGS = (19, 59, 199)
+SEEDS = (2, 5, 10)
+SPREADS = {"graphs and seeds alike": (1.0, 1.0), "seeds alone": (0.0, 1.0), "mostly graphs": (1.0, 0.2)}
+"""Standard deviations between a null's graphs, and of what a seed adds to each graph's score."""
 
 
 def main() -> None:
@@ -61,6 +65,17 @@ def main() -> None:
         "| graphs, then seeds | "
         + " | ".join(f"{100 * cluster_coverage(n, repeats, rng):.1f} %" for n in GRAPHS)
         + " |",
+        "",
+        "The effect of one graph over the mean of its R = 59 rewirings, all from the same seeds, by Student's t for "
+        "the seeds' and the graphs' parts (celegans_nn/studies/null_effect.py):",
+        "",
+        "| scores vary between | " + " | ".join(f"{n} seeds" for n in SEEDS) + " |",
+        "|---|" + "---|" * len(SEEDS),
+    ]
+    for name, spread in SPREADS.items():
+        shares = [effect_coverage(59, n, *spread, repeats, rng) for n in SEEDS]
+        lines.append(f"| {name} | " + " | ".join(f"{100 * s:.1f} %" for s in shares) + " |")
+    lines += [
         "",
         "## Tests at 5 %: share that rejects although nothing is there",
         "",
@@ -101,6 +116,19 @@ def cluster_coverage(graphs: int, repeats: int, rng: np.random.Generator) -> flo
     for seed in range(repeats):
         scores = rng.standard_normal((graphs, 1)) + rng.standard_normal((graphs, 3))
         interval = statistics.cluster_bootstrap(dict(enumerate(scores)), seed=seed)
+        hits += interval.low <= 0 <= interval.high
+    return hits / repeats
+
+
+def effect_coverage(
+    rewirings: int, seeds: int, between: float, within: float, repeats: int, rng: np.random.Generator
+) -> float:
+    """The graph's own level is 0, as is the mean of its nulls'; seeds shift all graphs alike and each on its own."""
+    hits = 0
+    for _ in range(repeats):
+        of_seed, levels = rng.standard_normal(seeds), between * rng.standard_normal((rewirings, 1))
+        nulls = of_seed + levels + within * rng.standard_normal((rewirings, seeds))
+        interval = null_effect(of_seed + within * rng.standard_normal(seeds), nulls).interval()
         hits += interval.low <= 0 <= interval.high
     return hits / repeats
 
