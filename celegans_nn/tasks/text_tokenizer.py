@@ -90,6 +90,11 @@ def end_of_text(tokenizer: Tokenizer) -> int:
     return int(token)
 
 
+def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The text's tokens alone, whatever a tokenizer made elsewhere would put around them."""
+    return list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
 def fingerprint(tokenizer: Tokenizer) -> str:
     """A checksum over all that a tokenizer is."""
     return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
