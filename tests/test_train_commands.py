@@ -12,11 +12,11 @@ from PIL import Image
 from celegans_nn import cli, train_commands, train_progress
 from celegans_nn.errors import CelegansError
 from celegans_nn.network_flags import NetworkFlags, make_network, settings
-from celegans_nn.networks import load_network, save_network
+from celegans_nn.networks import save_network
 from celegans_nn.simulation import Episodes, Evaluator, crew
 from celegans_nn.tasks import make_task
 from celegans_nn.train_progress import CommandBar, TrainingBar
-from celegans_nn.training import checkpoint, run
+from celegans_nn.training import checkpoint, load_trained, run
 from celegans_nn.training.folder import CHECKPOINT
 
 SWIM = [
@@ -57,7 +57,7 @@ def test_train_saves_network_scores_and_curve(swimmer):
     assert [row["stage"] for row in rows] == ["untrained", "ga", "ga", "ga", "final"]
     assert [int(row["cost"]) for row in rows] == [0, 20, 40, 60, 60]
     assert float(rows[-1]["score"]) == facts["scores"]["final"]
-    assert load_network(swimmer).layers[0].in_features == 11
+    assert load_trained(swimmer).net.layers[0].in_features == 11
     assert (swimmer / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert not (swimmer / CHECKPOINT).exists()
 
@@ -178,7 +178,7 @@ def test_images_are_scored_by_their_class(capsys, tmp_path):
 
 
 def test_a_network_without_a_training_is_scored_on_a_task_that_is_named(capsys, swimmer, tmp_path):
-    save_network(load_network(swimmer), tmp_path)
+    save_network(load_trained(swimmer).net, tmp_path)
     _, _, err = command(capsys, "evaluate", tmp_path)
     assert "does not say what its network was trained on; give --task" in err
     assert command(capsys, "evaluate", tmp_path, "--task", "swimmer3", "--episodes", 1)[0] == 0

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,8 @@ from celegans_nn.networks.ncap import NCAP
 from celegans_nn.networks.network import Network
 from celegans_nn.neurons import neuron_model
 
-DESCRIPTION = "network.json"
+DESCRIPTION, NORMALISER = "network.json", "normaliser.json"
+"""Of the folder's files: what the network is; and what its observations are normalised by, where training did so."""
 FORMAT, FORMAT_VERSION = "celegans_nn network", 1
 KINDS: dict[str, type[nn.Module]] = {
     "network": Network, "sparse_mlp": SparseMLP, "dense_mlp": DenseMLP, "gru": GRU, "ncap": NCAP,
@@ -92,6 +94,9 @@ def save_network(net: nn.Module, folder: str | Path) -> None:
 def load_network(folder: str | Path) -> nn.Module:
     """The network that `save_network` wrote, on the CPU: the same outputs to the last bit on the same machine.
 
+    Warns where the network was trained on normalised observations: `celegans_nn.training.load_trained(folder).policy`
+    is the network with the normalisation.
+
     Everything is checked and nothing is executed. Raises NetworkError, in one line that names the file, where one
     is missing or changed, or where this version's neuron model is no longer the one that was saved; ConnectomeError
     for a wiring that cannot be read.
@@ -116,6 +121,12 @@ def load_network(folder: str | Path) -> nn.Module:
     saved.copy_to(_values(net))
     if isinstance(net, Network):
         _check_rule(net, facts)
+    if (folder / NORMALISER).exists():
+        warnings.warn(
+            f"normalised observations are what the network in {folder} was trained on; "
+            "celegans_nn.training.load_trained(folder).policy takes them as the task gives them",
+            stacklevel=2,
+        )
     return net
 
 

@@ -1,6 +1,7 @@
 """Trainers: evolution strategies, the genetic algorithm, random search, CMA-ES, and gradients through time."""
 
 from celegans_nn.training.checkpoint import CheckpointError
+from celegans_nn.training.folder import Trained, load_trained, save_trained
 from celegans_nn.training.normalise import Normalised, Normaliser
 from celegans_nn.training.options import PRESETS, TrainOptions
 from celegans_nn.training.result import CurvePoint, Progress, TrainResult
@@ -16,5 +17,8 @@ __all__ = [
     "Progress",
     "TrainOptions",
     "TrainResult",
+    "Trained",
+    "load_trained",
+    "save_trained",
     "train",
 ]

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +16,12 @@ from torch import nn
 
 from celegans_nn.errors import TrainingError, one_line
 from celegans_nn.files import write_atomic
-from celegans_nn.networks.saving import DESCRIPTION, load_network, save_network
-from celegans_nn.training.normalise import Normaliser
+from celegans_nn.networks.saving import DESCRIPTION, NORMALISER, load_network, save_network
+from celegans_nn.training.normalise import Normalised, Normaliser
 from celegans_nn.training.result import TrainResult
 
 FORMAT = "celegans_nn trained 1"
-RUN, CURVE, NORMALISER, CHECKPOINT = "run.json", "curve.csv", "normaliser.json", "checkpoint.safetensors"
+RUN, CURVE, CHECKPOINT = "run.json", "curve.csv", "checkpoint.safetensors"
 
 
 class Trained(NamedTuple):
@@ -32,6 +33,11 @@ class Trained(NamedTuple):
     run: Mapping[str, Any]
     """What `run.json` says; empty for a folder that holds a network alone."""
 
+    @property
+    def policy(self) -> nn.Module:
+        """The network as it is shown to a task: it takes observations as they are."""
+        return self.net if self.normaliser is None else Normalised(self.net, self.normaliser)
+
 
 def save_trained(result: TrainResult, folder: str | Path, settings: Mapping[str, Any]) -> None:
     """Writes network, curve, scores and `settings` (nested plain values; "task" holds its name and options).
@@ -42,6 +48,8 @@ def save_trained(result: TrainResult, folder: str | Path, settings: Mapping[str,
     save_network(result.net, folder)
     if result.normaliser is not None:
         result.normaliser.save(folder / NORMALISER)
+    else:
+        (folder / NORMALISER).unlink(missing_ok=True)
     rows = [f"{point.stage},{point.cost},{point.score!r}\n" for point in result.curve]
     write_atomic(folder / CURVE, "stage,cost,score\n" + "".join(rows))
     facts = {
@@ -61,7 +69,9 @@ def load_trained(folder: str | Path) -> Trained:
     run = read_run(folder)
     if not (folder / DESCRIPTION).exists() and (folder / CHECKPOINT).exists():
         raise TrainingError(f"{folder}: training has not ended there; run the same celegans-nn train command again")
-    net = load_network(folder)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "normalised observations")  # here they come too
+        net = load_network(folder)
     return Trained(net, Normaliser.load(folder / NORMALISER) if run.get("normalised") else None, run)
 
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 
 from celegans_nn.errors import LARGEST_SEED, TrainingError, nearest, one_line, whole_number
+from celegans_nn.networks.ncap import NCAP
 from celegans_nn.networks.network import Network
 from celegans_nn.tasks.task import Task
 from celegans_nn.training.checkpoint import run_identity
@@ -102,6 +103,8 @@ def _check(net: nn.Module, task: Task, method: str, options: TrainOptions) -> No
         raise TrainingError(f"normalise is for bodies, and the images of {task.name!r} are standardised; leave it out")
     if not body and options.episodes != 1:
         raise TrainingError(f"episodes = {options.episodes} is for bodies; raise evolution_batch for {task.name!r}")
+    if options.normalise and isinstance(net, NCAP):
+        raise TrainingError("normalise: ncap feels the joints' angles as they are, in rad; leave normalise out")
     shared = not isinstance(net, Network) or net.chemical.share == "sign"
     if options.preset and method == "es+ga" and not shared:
         raise TrainingError(

@@ -1,14 +1,16 @@
 """Observation normalisation: the running mean and spread, and that a trained network carries them."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
 from celegans_nn.errors import TrainingError
-from celegans_nn.networks import baseline, build
+from celegans_nn.networks import baseline, build, load_network
 from celegans_nn.simulation import evaluate_population
 from celegans_nn.tasks import make_task
-from celegans_nn.training import Normalised, Normaliser, train
+from celegans_nn.training import Normalised, Normaliser, load_trained, save_trained, train
 from celegans_nn.training.normalise import Seen
 from celegans_nn.training.run import HELD_OUT_SEED
 from tests.worms import random_worm
@@ -79,6 +81,37 @@ def test_a_network_trained_on_normalised_observations_scores_the_same_when_it_is
     assert abs(raw.returns.mean() - result.scores["final"]) < 1e-4 * abs(result.scores["final"])
     without = evaluate_population(result.net, task, list(seeds))
     assert abs(without.returns.mean() - result.scores["final"]) > 1e-2 * abs(result.scores["final"])
+
+
+def test_ncap_which_feels_angles_as_they_are_is_not_trained_on_others():
+    task = make_task("swimmer6", episode_steps=20)
+    worm = build(random_worm(), "rate", inputs=task.observations, outputs=task.actions)
+    net = baseline("ncap", like=worm)
+    with pytest.raises(TrainingError, match="normalise: ncap feels the joints' angles as they are") as caught:
+        train(net, task, method="ars", seed=0, budget=1000, options={"normalise": True})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_of_a_network_trained_on_normalised_observations_gives_a_policy_for_raw_ones(tmp_path):
+    task, options = make_task("swimmer6", episode_steps=20), {"normalise": True, "evaluation_episodes": 3}
+    result = train(linear(task), task, method="ars", seed=0, budget=1000, options=options)
+    save_trained(result, tmp_path, {"task": {"name": "swimmer6", "options": {}}})
+    seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + 3)
+    raw = evaluate_population(load_trained(tmp_path).policy, task, list(seeds))
+    assert raw.returns.mean() == pytest.approx(result.scores["final"], rel=1e-4)
+    with pytest.warns(UserWarning, match=r"normalised observations .*load_trained"):
+        load_network(tmp_path)
+
+
+def test_a_folder_of_a_network_trained_on_raw_observations_gives_it_without_a_word(tmp_path):
+    task, options = make_task("swimmer6", episode_steps=20), {"evaluation_episodes": 1}
+    for normalise in (True, False):  # what the training before left in the folder says nothing of this one
+        result = train(linear(task), task, method="ars", seed=0, budget=400, options=options | {"normalise": normalise})
+        save_trained(result, tmp_path, {"task": {"name": "swimmer6", "options": {}}})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert torch.equal(load_network(tmp_path).layers[0].weight, result.net.layers[0].weight)
+    assert load_trained(tmp_path).policy.layers
 
 
 def test_normalised_observations_are_clipped_to_ten_deviations():
