@@ -41,6 +41,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from celegans_nn.errors import NetworkError
 from celegans_nn.neurons import ops
 from celegans_nn.neurons.model import Constant, NeuronModel, SynapticInput
 from celegans_nn.neurons.relaxation import matrix_share, share
@@ -97,6 +98,7 @@ def step(p: GradedParameters, state: GradedState, moved: Any) -> GradedState:
 
 
 MS_PER_S = 1000.0
+SOLVABLE = (torch.float32, torch.float64)
 
 
 def parameters(constants: Mapping[str, Any], dt_ms: float) -> GradedParameters:
@@ -126,6 +128,12 @@ def settle(p: GradedParameters, excitatory: Tensor, inhibitory: Tensor, gap: Ten
     inward = inward + from_inhibitory * p.inhibitory_potential
     if gap is None:
         return p._replace(threshold=inward / own, at_rest=own, coupled=torch.zeros_like(own))
+    if gap.dtype not in SOLVABLE:
+        name = str(gap.dtype).removeprefix("torch.")
+        raise NetworkError(
+            f"graded with gap junctions solves for its resting voltages, which torch cannot in {name}; give the "
+            "network and its input as float32 or float64, such as net.float()"
+        )
     p = p._replace(at_rest=own, coupled=p.contact * gap.sum(0))
     # `solve` would look whether it came out well, and what looks at numbers cannot be recorded (simulation.tape)
     return p._replace(threshold=torch.linalg.solve_ex(pull(p, gap), inward)[0])

@@ -8,6 +8,7 @@ from scipy.linalg import expm
 
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
+from celegans_nn.errors import NetworkError
 from celegans_nn.networks import Interface, build
 from celegans_nn.networks.synapses import gap_current
 from celegans_nn.neurons import SynapticInput, graded
@@ -254,3 +255,13 @@ def test_from_any_voltages_a_network_comes_to_rest_within_the_reversal_potential
             assert ((state.voltage <= 1e-9) & (state.voltage >= -45 - 1e-9)).all()
             assert ((state.output >= 0) & (state.output <= 1 / 6)).all()
         torch.testing.assert_close(state.voltage, resting.voltage, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_gap_junctions_in_half_precision_are_refused_in_one_line_and_without_them_it_runs(kind):
+    x, worm = torch.ones(1, 2, dtype=kind), load_connectome("haspel2012")
+    with pytest.raises(NetworkError, match=r"graded with gap junctions .* cannot in b?float16; .*net\.float") as caught:
+        build(worm, "graded", inputs=2, outputs=2).to(kind)(x)
+    assert "\n" not in str(caught.value)
+    y, _ = build(worm, "graded", inputs=2, outputs=2, gap_junctions=False).to(kind)(x)
+    assert y.isfinite().all()
