@@ -1,4 +1,4 @@
-"""A decoder-only transformer in plain torch: one function of its weights, head by head, with nothing of transformers."""
+"""A decoder-only transformer in plain torch: a function of its weights, head by head, with nothing of transformers."""
 
 import torch
 

@@ -108,7 +108,7 @@ def read_responses(data: str | Path, region: str = LANGUAGE_NETWORK) -> pd.DataF
     if "roi" in table:
         regions = sorted(map(str, table["roi"].unique()))
         if region not in regions:
-            raise GenerationsError(f"{place}: no region {one_line(repr(region), 60)}; {nearest(region, regions)}")
+            raise GenerationsError(f"{place}: no region {one_line(repr(region), 60)}: {nearest(region, regions)}")
         table = table[table["roi"] == region]
     used = pd.DataFrame(
         {"sentence": table["sentence"], "response": pd.to_numeric(table[column], errors="coerce")}
