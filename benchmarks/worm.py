@@ -10,7 +10,8 @@ for a worm of 1 mm. "travels" is 1 for a wave that runs from head to tail, 0 for
 curvature times body length.
 
 `.venv/bin/python benchmarks/worm.py` trains what is not in results/worm.json and writes results/worm.md; `--run` takes
-one of them, `--threads` cores. Trained values are in results/worm/, so that `--report` makes the page anew from them.
+one of them, `--threads` cores. Trained values are in results/worm/, so that `--report` makes the page anew from them;
+`--page` draws its pictures anew, and takes the figures from results/worm.json.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from worm_page import cells_of, in_columns, page
 
 import celegans_nn as cnn
 from celegans_nn.connectome.ablation import PHENOTYPES
@@ -29,14 +31,15 @@ from celegans_nn.files import write_atomic
 from celegans_nn.networks import Network
 from celegans_nn.networks.saving import load_weights, save_weights
 from celegans_nn.simulation import Evaluator
-from celegans_nn.studies.machine import machine, versions
-from celegans_nn.tasks.gait import PUBLISHED, Gait, curvatures, gait
+from celegans_nn.studies.animation import WORM, animate
+from celegans_nn.studies.cells_view import cells_view
+from celegans_nn.studies.machine import versions
+from celegans_nn.tasks.gait import Gait, curvatures, gait
 
 RESULTS = Path(__file__).parent / "results"
+FILM = RESULTS / "worm" / "swims.gif"
 SETTLE, SEEDS = 100, (101, 102, 103)
 """Control steps left out of a gait; seeds of its episodes."""
-MOVES = 0.05
-"""mm/s; what goes more slowly has no gait to lose."""
 STEPS, SCORED_FROM, POPULATION = 250, 50, 32
 SILENT = {"DB": 0.3, "VB": 0.3, "DA": -1.0, "VA": -1.0, "AS": -1.0}
 RUNS: dict[str, dict[str, Any]] = {
@@ -51,6 +54,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "no drive, water, seed 2": {"generations": 150, "seed": 2},
 }
 """Whatever is not said: haspel2012, rate, wen2012, no head drive, seed 0."""
+METHOD = [" ".join(paragraph.split()) for paragraph in (__doc__ or "").split("\n\n")[1:-1]]
 OPTIONS = {"population": POPULATION, "sigma": 0.2, "learning_rate": 0.1, "decay": 0.998, "update": "adam"}
 
 
@@ -123,8 +127,7 @@ def killed(net: Network, task: Any) -> list[dict[str, Any]]:
         if not set(phenotype.ablated) <= known:
             continue
         twin = cnn.ablated(net, phenotype.ablated, phenotype.gap_junctions)
-        what = ", ".join(phenotype.ablated) or "all gap junctions"
-        rows.append({"ablated": what, "published": phenotype.forward, **measured(twin, task)})
+        rows.append({"ablated": cells_of(phenotype), "published": phenotype.forward, **measured(twin, task)})
     return rows
 
 
@@ -135,6 +138,15 @@ def measure(name: str) -> dict[str, Any]:
         "untrained": measured(untrained(RUNS[name], task), task),
         "ablated": killed(net, task),
     }
+
+
+def film(name: str) -> None:
+    """Five seconds of a run from its start, the cells lit below the body."""
+    net, task = trained(name)
+    own = {key: value.detach()[None] for key, value in net.named_parameters()}
+    recording = Evaluator(net, task, threads=1).record(own, SEEDS[0], episode_steps=250)
+    title = f"{RUNS[name].get('source', 'haspel2012')}, {net.model.name}: {name}"
+    write_atomic(FILM, animate(recording, title, WORM, cells_view(net, recording)).gif)
 
 
 def kymographs(names: list[str]) -> None:
@@ -156,57 +168,10 @@ def kymographs(names: list[str]) -> None:
         image = axis.imshow(
             shown.T, aspect="auto", cmap="RdBu_r", vmin=-12, vmax=12, extent=(0, len(shown) * task.control_dt, 1, 0)
         )
-        axis.set(title=name, xlabel="s", ylabel="head to tail")
+        axis.set_title(name, fontsize=9)
+        axis.set(xlabel="s", ylabel="head to tail")
     figure.colorbar(image, ax=axes, label="curvature x length (dorsal +)", shrink=0.6)
     figure.savefig(RESULTS / "worm.png", dpi=110)
-
-
-COLUMNS = {
-    "forward_speed": ("mm/s", "{:.3f}"), "displacement": ("straight, mm/s", "{:.3f}"), "frequency": ("Hz", "{:.2f}"),
-    "wavelength": ("wavelength", "{:.2f}"), "towards_tail": ("travels", "{:.2f}"), "bending": ("bend", "{:.1f}"),
-}  # fmt: skip
-
-
-def cells(values: dict[str, float]) -> str:
-    shown = [
-        form.format(values[key]) if np.isfinite(values.get(key, np.nan)) else "" for key, (_, form) in COLUMNS.items()
-    ]
-    return " | ".join(shown)
-
-
-def page(rows: list[dict[str, Any]]) -> str:
-    heads = " | ".join(head for head, _ in COLUMNS.values())
-    lines = ["# Worms that a wiring alone drives", ""]
-    for paragraph in (__doc__ or "").strip().split("\n\n")[1:-1]:
-        lines += [paragraph.replace("\n", " "), ""]
-    lines += [f"| | {heads} | million steps |", "|---" * (len(COLUMNS) + 2) + "|"]
-    for movement in ("swimming", "crawling"):
-        known = {p.figure: p.value for p in PUBLISHED if p.movement == movement}
-        lines.append(f"| published, {movement} | {cells(known)} | |")
-    for row in rows:
-        lines.append(f"| {row['run']} | {cells(row['gait'])} | {row['steps'] / 1e6:.2f} |")
-    if missing := [run for run in RUNS if run not in {row["run"] for row in rows}]:
-        lines += ["", f"Not run yet: {'; '.join(missing)}."]
-    sources = "; ".join(dict.fromkeys(p.source for p in PUBLISHED))
-    lines += ["", f"Published: {sources}.", "", "![curvature along the body](worm.png)", ""]
-    lines += [
-        "## Cells killed after training",
-        "",
-        "| | without | of the intact speed | travels | worms without them |",
-        "|---|---|---|---|---|",
-    ]
-    for row in (row for row in rows if row["gait"]["forward_speed"] > MOVES):
-        for dead in row["ablated"]:
-            share = dead["forward_speed"] / row["gait"]["forward_speed"]
-            travels = f"{dead['towards_tail']:.2f}" if np.isfinite(dead["towards_tail"]) else ""
-            lines.append(f"| {row['run']} | {dead['ablated']} | {share:.2f} | {travels} | {dead['published']} |")
-    lines += ["", "Worms without them:"]
-    for p in PHENOTYPES:
-        what = ", ".join(p.ablated) or "all gap junctions"
-        lines.append(f"- {what}: {p.found} ({p.source}{'' if p.read else '; as commonly cited, not read again'}).")
-    host, used = machine(), versions()
-    lines += ["", f"{host['processor']}; Python {used['python']}, mujoco {used['mujoco']}."]
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -214,20 +179,29 @@ def main() -> None:
     parser.add_argument("--run", choices=RUNS, action="append")
     parser.add_argument("--threads", type=int, default=None)
     parser.add_argument("--report", action="store_true", help="measure the kept values anew")
+    parser.add_argument(
+        "--page", action="store_true", help="write the page and its pictures from figures that are kept"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     kept = RESULTS / "worm.json"
     rows = {row["run"]: row for row in (json.loads(kept.read_text()) if kept.exists() else [])}
+    if given.page:
+        kymographs([run for run in RUNS if run in rows])
+        film(next(iter(RUNS)))
+        write_atomic(RESULTS / "worm.md", page([rows[run] for run in RUNS if run in rows], METHOD, list(RUNS)))
+        return
     for name in given.run or RUNS:
         if name not in rows:
             rows[name] = train(name, given.threads)
         if given.report or "gait" not in rows[name]:
             rows[name] |= measure(name)
-        print(name, cells(rows[name]["gait"]), flush=True)
+        print(name, in_columns(rows[name]["gait"]), flush=True)
         ordered = [rows[run] for run in RUNS if run in rows]
         write_atomic(kept, json.dumps(ordered, indent=1) + "\n")
-        write_atomic(RESULTS / "worm.md", page(ordered))
+        write_atomic(RESULTS / "worm.md", page(ordered, METHOD, list(RUNS)))
     kymographs([run for run in RUNS if run in rows])
+    film(next(iter(RUNS)))
 
 
 if __name__ == "__main__":

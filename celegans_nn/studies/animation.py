@@ -166,7 +166,7 @@ class BodyView:
         if step > 0:
             draw.line(camera(self.centre[: step + 1]), fill=TRAIL, width=2 * SUPERSAMPLING, joint="curve")
         self._body(draw, camera, self.recording.segments[step], self.gradient)
-        distance = self.centre[step, 0] - self.centre[0, 0]
+        distance = round(self.centre[step, 0] - self.centre[0, 0], 2) + 0.0  # no minus before zero
         told = f"{step * self.recording.control_dt:4.1f} s    {distance:+.2f} {self.look.unit} along its first heading"
         left = 16 * SUPERSAMPLING
         draw.text((left, 12 * SUPERSAMPLING), self.title, fill=INK, font=font(15, bold=True))

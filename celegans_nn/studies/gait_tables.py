@@ -26,9 +26,11 @@ def gait_table(net: Any, task: LocomotionTask) -> dict[str, Any] | None:
     found = mean_gait(gaits(net, task, SEEDS))
     told = lines(found, task)
     movements = list(told[0].published)
+    driven = getattr(task, "head_drive", "none") != "none"
+    given = " The frequency is that of the head’s drive, which is given." if driven else ""
     named = ((f"{line.name}{f', {line.unit}' if line.unit else ''}", line) for line in told)
     return {
-        "caption": f"Its gait, mean of {EPISODES} held-out episodes: it {in_words(found)}.",
+        "caption": f"Its gait, mean of {EPISODES} held-out episodes: it {in_words(found)}.{given}",
         "heads": ["Figure", "Here", *(f"Worms {movement}" for movement in movements)],
         "rows": [
             [name[0].upper() + name[1:], line.here or "–", *(line.published[m] or "–" for m in movements)]

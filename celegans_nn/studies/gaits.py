@@ -12,7 +12,7 @@ from celegans_nn.connectome.ablation import PHENOTYPES, Phenotype
 from celegans_nn.networks import Network, ablated
 from celegans_nn.simulation import Evaluator
 from celegans_nn.simulation.episodes import Normalisation
-from celegans_nn.tasks.gait import FIGURES, PUBLISHED, UNKNOWN, Gait, gait, mean_gait
+from celegans_nn.tasks.gait import FIGURES, PUBLISHED, UNKNOWN, Figure, Gait, gait, mean_gait
 from celegans_nn.tasks.swimmer import Swimmer
 from celegans_nn.tasks.task import LocomotionTask
 from celegans_nn.tasks.worm import Worm
@@ -20,6 +20,8 @@ from celegans_nn.training import Normalised
 
 FEWEST_LINKS, FEWEST_ROWS = 3, 4
 """Of a body and of a recording that has a gait."""
+LONGEST = 10
+"""Body lengths; a wave that stands has next to no phase along the body, and no length to tell."""
 
 
 class Line(NamedTuple):
@@ -81,7 +83,7 @@ def lines(found: Gait, task: LocomotionTask) -> list[Line]:
         Line(
             figure.name,
             figure.unit if worm else figure.unit.replace("mm/s", "m/s"),
-            _told(getattr(found, figure.field), figure.digits),
+            _told(found, figure),
             {movement: known.get((movement, figure.field), "") for movement in movements},
         )
         for figure in FIGURES
@@ -107,5 +109,8 @@ def as_json(found: Gait) -> dict[str, Any]:
     return {name: float(value) if np.isfinite(value) else None for name, value in found._asdict().items()}
 
 
-def _told(value: float, digits: int) -> str:
-    return f"{value:.{digits}f}" if np.isfinite(value) else ""
+def _told(found: Gait, figure: Figure) -> str:
+    value = getattr(found, figure.field)
+    if figure.field == "wavelength" and value > LONGEST:
+        return f"> {LONGEST}"
+    return f"{value:.{figure.digits}f}" if np.isfinite(value) else ""

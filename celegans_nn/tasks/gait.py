@@ -74,12 +74,12 @@ class Published(NamedTuple):
 
 PUBLISHED = (
     Published("swimming", "frequency", 1.76, "Fang-Yen et al. 2010, PNAS 107:20323"),
-    Published("swimming", "wavelength", 1.54, "Fang-Yen et al. 2010"),
+    Published("swimming", "wavelength", 1.54, "Fang-Yen et al. 2010, PNAS 107:20323"),
     Published("swimming", "forward_speed", 0.35, "Sznitman et al. 2010, Phys. Fluids 22:121901", True),
-    Published("crawling", "frequency", 0.30, "Fang-Yen et al. 2010"),
-    Published("crawling", "wavelength", 0.65, "Fang-Yen et al. 2010"),
+    Published("crawling", "frequency", 0.30, "Fang-Yen et al. 2010, PNAS 107:20323"),
+    Published("crawling", "wavelength", 0.65, "Fang-Yen et al. 2010, PNAS 107:20323"),
     Published("crawling", "forward_speed", 0.22, "Ramot et al. 2008, PLoS ONE 3:e2208"),
-    Published("crawling", "bending", 9.0, "Fang-Yen et al. 2010"),
+    Published("crawling", "bending", 9.0, "Fang-Yen et al. 2010, PNAS 107:20323"),
 )
 """Young adults."""
 

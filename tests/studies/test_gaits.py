@@ -74,6 +74,13 @@ def test_the_worms_figures_stand_beside_those_of_swimming_and_crawling():
     assert rows["Frequency, Hz"][1:] == ["1.76", "0.3"]
     assert rows["Speed towards the head, mm/s"][1:] == ["0.35", "0.22"]
     assert any("Sznitman" in source for source in table["sources"])
+    assert "drive, which is given" in table["caption"]
+    assert "given" not in gait_table(driven(), make_task("worm", episode_steps=30))["caption"]
+
+
+def test_the_length_of_a_wave_that_stands_is_not_told_to_the_last_digit():
+    told = {line.name: line.here for line in lines(Gait(0.0, 0.0, 1.0, 8706.5, 0.0, 2.0), TASK)}
+    assert told["wavelength"] == "> 10"
 
 
 def test_cells_are_killed_that_the_wiring_has_and_gap_junctions_where_the_network_has_them():
