@@ -6,6 +6,8 @@ from celegans_nn.generations.evolve import evolve_connectome
 from celegans_nn.generations.inherit import WHAT, inherit, remove
 from celegans_nn.generations.model_connectome import Generation, ModelConnectome
 from celegans_nn.generations.prune import SCOPES, kept_after, prune
+from celegans_nn.generations.wiring_evolve import evolve_wiring, wiring_after
+from celegans_nn.generations.wiring_overcomplete import cut_to, overcomplete
 
 __all__ = [
     "CONTROLS",
@@ -17,10 +19,14 @@ __all__ = [
     "Start",
     "begin",
     "compare_controls",
+    "cut_to",
     "evolve_connectome",
+    "evolve_wiring",
     "inherit",
     "kept_after",
     "learner_seed",
+    "overcomplete",
     "prune",
     "remove",
+    "wiring_after",
 ]

@@ -180,10 +180,20 @@ def _row(trial: Trial, task: Any, result: Any) -> dict[str, Any]:
     row |= {key: value for key, value in sorted(scores.items()) if key not in first}
     stages = {key: int(value) for key, value in result.cost.items() if key != "total"}
     row |= {f"cost_{stage}": value for stage, value in stages.items()} | {"cost_total": int(result.cost["total"])}
+    row |= _outer_cost(network)
     # Schmidgall et al.'s steps are a body's; samples of a data set do not compare
     locomotion = task.kind == "locomotion"
     row["share_of_s22"] = row["cost_total"] / S22_PRETRAINING_STEPS if locomotion else None
     return row
+
+
+def _outer_cost(network: NetworkSpec) -> dict[str, int]:
+    """What it cost to evolve the wiring, or the one that this is a control of: steps or samples of the task that it
+    evolved on, in no trial's `cost_total`. Nothing where no wiring was evolved."""
+    if network.baseline is not None:
+        return {}
+    samples = wirings(network)[0].provenance.get("evolved", {}).get("samples")
+    return {} if samples is None else {"cost_outer": int(samples)}
 
 
 def _counts(network: NetworkSpec) -> dict[str, Any]:
