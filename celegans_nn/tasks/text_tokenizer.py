@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,13 @@ GPT2_FILES = (("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe"))
 """GPT-2's vocabulary and merges under either of the names that they go by."""
 
 
+def check_extra() -> None:
+    """TaskError, with the command that brings them, where a package for language models is missing."""
+    missing = [name for name in ("tokenizers", "transformers", "accelerate") if find_spec(name) is None]
+    if missing:
+        raise TaskError(f"language models need {' and '.join(missing)}; run: pip install 'celegans_nn[language]'")
+
+
 def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> Tokenizer:
     """A byte-level byte-pair tokenizer (Sennrich 2016; Radford 2019) of at most `vocabulary` tokens.
 
@@ -34,6 +42,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int = VOCABULARY) -> Token
     >>> tokenizer.decode(tokenizer.encode("naïve 線虫").ids)
     'naïve 線虫'
     """
+    check_extra()
     from tokenizers import models, pre_tokenizers, trainers
 
     whole_number("vocabulary", vocabulary, 257, LARGEST_VOCABULARY, TaskError)
@@ -54,6 +63,7 @@ def load_tokenizer(path: str | Path) -> Tokenizer:
 
     Raises TaskError for what is not there or cannot be read, and for a tokenizer without a token that ends a text.
     """
+    check_extra()
     from tokenizers import Tokenizer, models
 
     path = Path(path).expanduser()

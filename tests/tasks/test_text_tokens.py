@@ -1,6 +1,7 @@
 """Tokens: nothing lost between text and tokens, documents in one split only, an order that needs no memory."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -196,3 +197,10 @@ def test_windows_read_in_pieces_are_those_read_at_once_and_follow_the_seed():
 def test_too_few_tokens_for_one_window_are_refused():
     with pytest.raises(TaskError, match="15 tokens hold no window of 8"):
         windows((np.arange(15, dtype=np.uint16),), 8, 0, 0, 1)
+
+
+def test_without_the_extra_the_command_that_brings_it_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    for call in (lambda: train_tokenizer(["text"]), lambda: load_tokenizer(tmp_path)):
+        with pytest.raises(TaskError, match=r"need tokenizers; run: pip install 'celegans_nn\[language\]'"):
+            call()

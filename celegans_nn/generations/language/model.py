@@ -9,6 +9,7 @@ from torch import nn
 
 from celegans_nn.errors import LARGEST_SEED, GenerationsError, nearest, one_line, whole_number
 from celegans_nn.generations.prunable import torch_seeded
+from celegans_nn.tasks.text_tokenizer import check_extra
 
 WEIGHT_DEVIATION = 0.02
 """Standard deviation of fresh weights (GPT-2; Radford 2019), and the magnitude of inherited ones."""
@@ -66,13 +67,14 @@ def language_model(
 
     vocabulary, context: other than the preset's, such as a tokenizer's size.
 
-    Raises GenerationsError for an unknown preset and for sizes that do not fit.
+    Raises GenerationsError for an unknown preset and for sizes that do not fit, TaskError without transformers.
 
     >>> model = language_model("tiny")
     >>> sum(p.numel() for p in model.parameters()) == PRESETS["tiny"].parameters
     True
     """
     shape = shape_of(preset, vocabulary, context)
+    check_extra()
     from transformers import NanoChatConfig, NanoChatForCausalLM
 
     config = NanoChatConfig(

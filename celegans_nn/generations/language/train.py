@@ -17,6 +17,7 @@ from celegans_nn import __version__
 from celegans_nn.errors import GenerationsError
 from celegans_nn.generations.language.likelihood import context_of
 from celegans_nn.generations.language.options import LanguageOptions, make_optimizers, rate
+from celegans_nn.tasks.text_tokenizer import check_extra
 from celegans_nn.tasks.text_tokens import TextTokens, windows
 from celegans_nn.training.checkpoint import Checkpoint, network_identity, read_checkpoint, write_checkpoint
 
@@ -52,6 +53,7 @@ def train_language(
     Raises GenerationsError for a vocabulary that is too small and for passes that cannot be shared, CheckpointError
     for the state of another training.
     """
+    check_extra()
     from accelerate import Accelerator
 
     accelerator = Accelerator(mixed_precision="no")

@@ -1,11 +1,12 @@
 """The transformer: the shape that it says, the function that is written down elsewhere, weights that follow a seed."""
 
 import copy
+import sys
 
 import pytest
 import torch
 
-from celegans_nn.errors import GenerationsError
+from celegans_nn.errors import GenerationsError, TaskError
 from celegans_nn.generations.language import KT25_INNER, PRESETS, Shape, language_model, train_language
 from celegans_nn.generations.language.likelihood import validation_loss
 from celegans_nn.generations.language.options import LanguageOptions
@@ -81,6 +82,15 @@ def test_what_is_no_shape_is_refused(arguments, says):
         language_model(*arguments)
     with pytest.raises(GenerationsError, match="width 10 does not make 2 heads of even size; give a multiple of 4"):
         Shape(layers=1, width=10, heads=2, context=8, vocabulary=300)
+
+
+@pytest.mark.parametrize("package", ["transformers", "accelerate"])
+def test_without_the_extra_the_command_that_brings_it_is_named(package, monkeypatch, model, outer):
+    monkeypatch.setitem(sys.modules, package, None)
+    options = LanguageOptions(steps=1, batch=1, micro_batch=1, warm_up=0)
+    for call in (lambda: language_model("tiny"), lambda: train_language(model, outer, options, seed=0)):
+        with pytest.raises(TaskError, match=rf"need {package}; run: pip install 'celegans_nn\[language\]'"):
+            call()
 
 
 @pytest.mark.slow
