@@ -74,7 +74,8 @@ def results(result: TaskResults) -> dict[str, Any]:
     stages = ["untrained", *(["after_pretraining"] if staged else []), "final"]
     heads += [{"text": w.replace("_", " ").capitalize(), "unit": metric.unit, "kind": ""} for w in stages]
     if locomotion:
-        heads += [{"text": "Return", "unit": "final", "kind": ""}, {"text": "Along x", "unit": "m", "kind": ""}]
+        heads.append({"text": "Return", "unit": "final", "kind": ""})
+        heads.append({"text": "Along x", "unit": metric.unit.removesuffix("/s"), "kind": ""})
     heads.append({"text": "Parameters", "unit": "", "kind": ""})
     heads.append({"text": "Steps" if locomotion else "Images", "unit": "all stages", "kind": ""})
     if locomotion:
