@@ -15,7 +15,9 @@ from celegans_nn.errors import GenerationsError
 from celegans_nn.tasks.text_tokens import TextTokens, count
 
 BATCH = 16
-"""Windows or sentences in one pass."""
+"""Windows or sentences in one pass, at most."""
+LARGEST_PASS = 2**27
+"""Logits of one pass, at most: 512 MB, of which softmax takes a second copy."""
 
 
 def validation_loss(model: nn.Module, tokens: TextTokens, limit: int | None = None) -> dict[str, Any]:
@@ -27,7 +29,8 @@ def validation_loss(model: nn.Module, tokens: TextTokens, limit: int | None = No
     """
     total, number, seen = 0.0, 0, 0
     with inference(model):
-        for ids in _validation_windows(tokens, context_of(model), limit):
+        context = context_of(model)
+        for ids in _validation_windows(tokens, context, limit, _rows_at_once(model, context)):
             total -= float(_log_probabilities(model, ids).sum())
             number += ids[:, 1:].numel()
             seen += len(ids)
@@ -68,8 +71,10 @@ def continuations(model: nn.Module, rows: Sequence[tuple[Sequence[int], Sequence
     sums = np.empty(len(rows))
     order = sorted(range(len(rows)), key=lambda k: len(rows[k][0]) + len(rows[k][1]))
     with inference(model):
-        for first in range(0, len(rows), BATCH):
-            chosen = order[first : first + BATCH]
+        while order:
+            longest = order[min(BATCH, len(order)) - 1]
+            at_once = _rows_at_once(model, len(rows[longest][0]) + len(rows[longest][1]))
+            chosen, order = order[:at_once], order[at_once:]
             whole = [[*rows[k][0], *rows[k][1]][-(context + 1) :] for k in chosen]
             width = max(map(len, whole))
             # what stands behind a row's end cannot be seen from before it
@@ -87,6 +92,16 @@ def context_of(model: nn.Module) -> int:
     if not isinstance(context, int):
         raise GenerationsError(f"a {type(model).__name__} does not say its context; give one of transformers' models")
     return context
+
+
+def vocabulary_of(model: nn.Module) -> int:
+    """Tokens that the model knows."""
+    vocabulary = getattr(getattr(model, "config", None), "vocab_size", None)
+    if not isinstance(vocabulary, int):
+        raise GenerationsError(
+            f"a {type(model).__name__} does not say its vocabulary; give one of transformers' models"
+        )
+    return vocabulary
 
 
 @contextmanager
@@ -109,13 +124,18 @@ def _log_probabilities(model: nn.Module, ids: Tensor) -> Tensor:
     return log.view(ids.shape[0], -1).double().cpu()
 
 
-def _validation_windows(tokens: TextTokens, context: int, limit: int | None) -> Iterator[Tensor]:
+def _rows_at_once(model: nn.Module, length: int) -> int:
+    """Rows of so many tokens in one pass."""
+    return max(1, min(BATCH, LARGEST_PASS // (length * vocabulary_of(model))))
+
+
+def _validation_windows(tokens: TextTokens, context: int, limit: int | None, at_once: int) -> Iterator[Tensor]:
     """Windows of context + 1 tokens, each beginning with the last of the one before; a shard's rest is shorter."""
     left = math.inf if limit is None else limit
     for shard in tokens.validation:
         whole = min((len(shard) - 1) // context, left)
-        for first in range(0, int(whole), BATCH):
-            starts = range(first, min(first + BATCH, int(whole)))
+        for first in range(0, int(whole), at_once):
+            starts = range(first, min(first + at_once, int(whole)))
             yield torch.from_numpy(
                 np.stack([shard[k * context : (k + 1) * context + 1] for k in starts]).astype(np.int64)
             )

@@ -15,7 +15,7 @@ from torch import nn
 
 from celegans_nn import __version__
 from celegans_nn.errors import GenerationsError
-from celegans_nn.generations.language.likelihood import context_of
+from celegans_nn.generations.language.likelihood import context_of, vocabulary_of
 from celegans_nn.generations.language.options import LanguageOptions, make_optimizers, rate
 from celegans_nn.tasks.text_tokenizer import check_extra
 from celegans_nn.tasks.text_tokens import TextTokens, windows
@@ -136,7 +136,7 @@ def in_bfloat16(options: LanguageOptions, device: torch.device) -> bool:
 
 
 def _check(model: nn.Module, tokens: TextTokens, options: LanguageOptions, devices: int) -> None:
-    vocabulary = getattr(getattr(model, "config", None), "vocab_size", tokens.vocabulary)
+    vocabulary = vocabulary_of(model)
     if vocabulary < tokens.vocabulary:
         raise GenerationsError(
             f"the model knows {vocabulary} tokens and the corpus has {tokens.vocabulary}; give it "

@@ -109,3 +109,11 @@ def test_scoring_leaves_the_model_training_as_it_was(model, outer):
     model.eval()
     surprisals(model, [1, 2])
     assert not model.training
+
+
+def test_a_pass_that_must_be_small_changes_no_score(sharp, outer, monkeypatch):
+    rows = [([1, 2, 3], [4, 5]), ([1], [2]), ([7, 8], [9])]
+    whole = validation_loss(sharp, outer), continuations(sharp, rows)
+    monkeypatch.setattr("celegans_nn.generations.language.likelihood.LARGEST_PASS", 1)
+    assert validation_loss(sharp, outer)["validation_loss"] == pytest.approx(whole[0]["validation_loss"], rel=1e-6)
+    np.testing.assert_allclose(continuations(sharp, rows), whole[1], rtol=1e-5)
