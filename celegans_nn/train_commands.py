@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from celegans_nn.training.folder import Trained
 
 MOST_EPISODES = 10_000
+BUDGETS = {"locomotion": 1_000_000, "classification": 60_000}
+"""Environment steps, or samples, where none are given: a minute or two on two cores."""
 
 
 def train(
@@ -32,8 +34,8 @@ def train(
     network: Annotated[NetworkFlags, tyro.conf.arg(name="")] = NetworkFlags(),  # noqa: B008  (a frozen value)
     task: str = "swimmer6",
     task_options: tuple[str, ...] = (),
-    method: str = "es+ga",
-    budget: int = 3_000_000,
+    method: str | None = None,
+    budget: int | None = None,
     seed: int = 0,
     options: tuple[str, ...] = (),
     training_preset: str | None = None,
@@ -42,7 +44,10 @@ def train(
 ) -> int:
     """Train a network with this wiring on a task, and save it with its scores and its learning curve.
 
-    The same command goes on where it was stopped, and ends with the same bits.
+    A budget is all it needs: method and populations follow from it. The same command goes on where it was stopped, and
+    ends with the same bits.
+
+    Example: celegans-nn train haspel2012 --task swimmer6 --budget 100000
 
     Example: celegans-nn train haspel2012 --task swimmer6 --task-options episode_steps=200 settle_steps=75
     head_drive=square --ticks 20 --method ga --options ga.population=16 ga.elites=3 ga.mutation_interface=0.03
@@ -60,28 +65,33 @@ def train(
         task: swimmer2 to swimmer25, worm, swimmer_v5, halfcheetah, hopper, walker2d, ant, digits, fashion_mnist,
             mnist, or gymnasium:ID.
         task_options: NAME=VALUE of the task, such as episode_steps=200 settle_steps=75.
-        method: es, ga, es+ga, ars, cma or bptt.
-        budget: environment steps, or samples, of all stages together. If --options does not say other, a generation
-            of es is 201 individuals and one of ga 750, as published.
+        method: es, ga, es+ga, ars, cma or bptt; if not given, random search (ars) for a body, gradients through time
+            (bptt) for images. The two stages of Schmidgall et al. 2022 are es+ga; see training_preset.
+        budget: environment steps, or samples, of all stages together; 1,000,000 for a body and 60,000 for images if
+            not given, a minute or two on two cores.
         seed: draws coders, weights, episodes and all that training draws.
         options: NAME=VALUE of the trainer, such as es.population=16 ga.elites=3 normalise=true.
-        training_preset: s22_realism, s22_statistics or s22_limits, the numbers of that paper.
+        training_preset: s22_realism, s22_statistics or s22_limits, the numbers of that paper, whose pretraining alone
+            is 200,000 episodes.
         out: the folder; runs/TASK_SOURCE_seedSEED if not given.
         threads: of the simulation, one a core if not given; they change nothing but the time.
     """
     from celegans_nn.tasks import make_task
     from celegans_nn.train_progress import TrainingBar
-    from celegans_nn.training import TrainOptions
+    from celegans_nn.training import TrainOptions, check_training, default_method
     from celegans_nn.training import train as trained
     from celegans_nn.training.checkpoint import run_identity
     from celegans_nn.training.folder import CHECKPOINT, read_run, save_trained
 
     what, how = settings("--task-options", task_options), settings("--options", options)
     the_task = make_task(task, **what)
+    method = default_method(the_task) if method is None else method
+    budget = BUDGETS[the_task.kind] if budget is None else budget
     net = make_network(source, network, the_task, method, seed)
     folder = out if out is not None else Path("runs") / f"{task}_{_plain(source)}_seed{seed}".replace(":", "_")
     asked: dict[str, Any] = {"method": method, "seed": seed, "budget": budget}
     chosen = TrainOptions.of(how, training_preset)
+    chosen = check_training(net, the_task, method=method, budget=budget, options=chosen)
     identity = run_identity(net, the_task, {**asked, "options": asdict(chosen)})
     if before := read_run(folder):
         if before.get("identity") != identity:

@@ -128,7 +128,7 @@ def commands_of_the_help():
     """The words after each "Example: celegans-nn train" in the help."""
     text = " ".join(inspect.getdoc(train_commands.train).split("Args:")[0].split())
     examples = re.findall(r"celegans-nn train (.*?)(?= Example:|$)", text)
-    assert len(examples) == 3
+    assert len(examples) == 4
     return [example.split() for example in examples]
 
 

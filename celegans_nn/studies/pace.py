@@ -58,10 +58,11 @@ def measured_pace(trial: Trial) -> Pace:
     """Build the trial's network and time a little of its training; nothing is kept."""
     from celegans_nn.studies.trial import make_network, make_trial_task
     from celegans_nn.training import TrainOptions
+    from celegans_nn.training.budget import fitted
 
-    options = TrainOptions.of(trial.task.options)
     with _one_thread():
         task = make_trial_task(trial.task)
+        options = fitted(TrainOptions.of(trial.task.options), task, trial.task.budget)
         began = time.perf_counter()
         net = make_network(trial.network, task, trial.seed)
         building = time.perf_counter() - began

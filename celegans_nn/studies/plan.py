@@ -10,6 +10,7 @@ from celegans_nn.cores import usable_cores
 from celegans_nn.errors import CelegansError, SpecError, one_line
 from celegans_nn.studies.pace import Pace, earlier_paces, kind_of, measured_pace
 from celegans_nn.studies.progress import duration
+from celegans_nn.studies.runner import check_networks
 from celegans_nn.studies.spec import Study, Trial
 from celegans_nn.studies.store import read_records
 from celegans_nn.studies.trial import S22_PRETRAINING_STEPS
@@ -105,11 +106,12 @@ def plan_study(
     """The plan of a study whose results go to `folder`, of which finished trials are read; nothing is written.
 
     A kind of trial that has not run on this machine is timed for about a second; `progress(done, kinds)` is told.
-    Raises SpecError for a network that cannot be built.
+    Raises SpecError for a network that cannot be built, or not be trained as the study says.
     """
     workers = usable_cores() if workers is None else workers
     if workers < 1:
         raise SpecError(f"workers = {one_line(workers)}: give at least 1 worker process")
+    check_networks(study)
     records = read_records(folder, study)
     groups: dict[tuple[str, str], list[Trial]] = {}
     for trial in study.trials:

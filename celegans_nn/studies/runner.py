@@ -91,22 +91,27 @@ def failures(folder: Path, study: Study) -> dict[str, str]:
 
 
 def check_networks(study: Study) -> None:
-    """Build every network of the study once, so that one that cannot be is known before anything is written.
+    """Build every network of the study once, and ask whether it can be trained as the study says, so that what cannot
+    be is known before anything is written.
 
     Of a null's rewirings the first stands for all: they differ in a seed alone, and hundreds would take minutes.
     """
     from celegans_nn.studies.trial import make_network, make_trial_task
+    from celegans_nn.training import TrainOptions, check_training
 
     first: dict[str, NetworkSpec] = {}
     for network in study.networks:
         first.setdefault(network.label, network)
     for spec in study.tasks:
-        task = make_trial_task(spec)
+        task, options = make_trial_task(spec), TrainOptions.of(spec.options)
         for network in first.values():
+            place = f"network {network.label!r}"
             try:
-                make_network(shared_for(network, spec.method), task, spec.seeds[0])
+                net = make_network(shared_for(network, spec.method), task, spec.seeds[0])
+                place += f", task {spec.label!r}"
+                check_training(net, task, method=spec.method, budget=spec.budget, options=options)
             except CelegansError as error:
-                raise SpecError(f"{study.path}: network {network.label!r}: {one_line(error, 400)}") from None
+                raise SpecError(f"{study.path}: {one_line(place, 120)}: {one_line(error, 400)}") from None
 
 
 def _run(study: Study, folder: Path, workers: int | None, cluster: str | None) -> pd.DataFrame:

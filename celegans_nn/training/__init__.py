@@ -5,7 +5,7 @@ from celegans_nn.training.folder import Trained, load_trained, save_trained
 from celegans_nn.training.normalise import Normalised, Normaliser
 from celegans_nn.training.options import PRESETS, TrainOptions
 from celegans_nn.training.result import CurvePoint, Progress, TrainResult
-from celegans_nn.training.train import METHODS, train
+from celegans_nn.training.train import METHODS, check_training, default_method, train
 
 __all__ = [
     "METHODS",
@@ -18,6 +18,8 @@ __all__ = [
     "TrainOptions",
     "TrainResult",
     "Trained",
+    "check_training",
+    "default_method",
     "load_trained",
     "save_trained",
     "train",

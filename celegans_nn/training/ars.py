@@ -16,22 +16,24 @@ from celegans_nn.errors import TrainingError
 
 @dataclass(frozen=True)
 class ARSOptions:
-    """Defaults are the example of the authors' own README, for HalfCheetah."""
+    """Defaults were chosen on the worm's circuit, whose coders and synapses begin at a size of about 1; Mania et al.'s
+    linear policies begin at zero, with a learning rate of 0.02 and sigma of 0.03 for HalfCheetah."""
 
-    directions: int = 8
-    """N: random directions a generation; each is tried with both signs, so a generation is 2 N individuals."""
+    directions: int = 0
+    """N: random directions a generation; each is tried with both signs, so a generation is 2 N individuals. 0 leaves
+    it to the budget: 4 for small ones, up to 16."""
     top: int = 0
     """b: the best directions, by the larger of their two returns, that make the step; 0 takes them all."""
-    learning_rate: float = 0.02
+    learning_rate: float = 0.1
     """alpha."""
-    sigma: float = 0.03
+    sigma: float = 0.1
     """nu: standard deviation of the noise on every trained value."""
 
     def __post_init__(self) -> None:
-        if self.directions < 1 or not 0 <= self.top <= self.directions:
+        if self.directions < 0 or not 0 <= self.top <= self.directions:
             raise TrainingError(
-                f"ars: top is {self.top} of {self.directions} directions; give at least one direction, and no more "
-                "top ones than there are"
+                f"ars: top is {self.top} of {self.directions} directions; give at least one direction, or 0 of both to "
+                "leave them to the budget, and no more top ones than there are"
             )
         if not (self.sigma > 0 and self.learning_rate > 0):
             raise TrainingError("ars: give sigma and learning_rate above 0")

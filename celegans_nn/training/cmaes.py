@@ -62,19 +62,24 @@ class CMAState(NamedTuple):
         return len(self.ranks)
 
 
-def initial(vector: np.ndarray, options: CMAOptions, rng: np.random.Generator) -> CMAState:
-    """The state before the first generation, around `vector` [D]. TrainingError where `cma` is not installed."""
+def check(values: int, options: CMAOptions) -> None:
+    """TrainingError where `cma` is not installed, or cannot train so many values."""
     try:
         import cma  # noqa: F401
     except ImportError:
         raise TrainingError("method 'cma' needs the package cma; run: pip install 'celegans_nn[cma]'") from None
-    if len(vector) > LARGEST_FULL and not options.diagonal:
+    if values > LARGEST_FULL and not options.diagonal:
         raise TrainingError(
-            f"cma: {len(vector)} trained values are too many for a full covariance (at most {LARGEST_FULL}); "
+            f"cma: {values} trained values are too many for a full covariance (at most {LARGEST_FULL}); "
             "set cma.diagonal, or use es"
         )
-    if len(vector) < 2:
+    if values < 2:
         raise TrainingError("cma: the network has one trained value, and cma needs two; use es")
+
+
+def initial(vector: np.ndarray, options: CMAOptions, rng: np.random.Generator) -> CMAState:
+    """The state before the first generation, around `vector` [D]. TrainingError as of `check`."""
+    check(len(vector), options)
     ranks = np.empty((0, options.individuals(len(vector))), np.int32)
     return CMAState(vector.astype(np.float32), int(rng.integers(2**63)), ranks, _Live())
 

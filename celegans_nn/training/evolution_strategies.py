@@ -15,9 +15,10 @@ from celegans_nn.errors import TrainingError, nearest
 
 @dataclass(frozen=True)
 class ESOptions:
-    """Defaults are those of Schmidgall et al. 2022, who do not name the update: `sgd` is the plain one."""
+    """Defaults are for budgets of minutes. Schmidgall et al. 2022 took a population of 200 and do not name the update
+    (see `PRESETS`)."""
 
-    population: int = 200
+    population: int = 16
     """Individuals a generation; even where the noise is antithetic."""
     generations: int = 0
     """How many, where the budget holds more; 0 leaves it to the budget. In "es+ga" a number stands in place of
@@ -27,7 +28,7 @@ class ESOptions:
     learning_rate: float = 0.1
     decay: float = 0.999
     """Of sigma and of the learning rate, a generation."""
-    update: str = "sgd"
+    update: str = "adam"
     """"sgd", or "adam" (Kingma and Ba 2015, beta 0.9 and 0.999) as Salimans et al. used."""
     antithetic: bool = True
     """Whether each noise is used with both signs."""

@@ -44,11 +44,6 @@ class LocomotionObjective:
         self.net, self.task, self.layout, self.episodes = net, task, layout, episodes
         self.evaluator = Evaluator(net, task, threads)
 
-    @property
-    def unit_cost(self) -> int:
-        """Cost of one individual at most."""
-        return self.task.episode_steps * self.episodes
-
     def __call__(self, individuals: np.ndarray, seeds: np.ndarray, normalise: Normalisation | None) -> Fitness:
         """individuals: [P, D]. seeds: [P, episodes]."""
         found = self.evaluator.evaluate(self.layout.stack(individuals), seeds, normalise=normalise)
@@ -68,10 +63,6 @@ class ClassificationObjective:
 
     def __init__(self, net: nn.Module, task: ClassificationTask, layout: Layout, batch: int):
         self.net, self.task, self.layout, self.batch = net, task, layout, min(batch, len(task.train))
-
-    @property
-    def unit_cost(self) -> int:
-        return self.batch
 
     def __call__(self, individuals: np.ndarray, seeds: np.ndarray, normalise: Normalisation | None = None) -> Fitness:
         """individuals: [P, D]. seeds: [P, 1], which draw the images; equal seeds the same ones."""
@@ -111,6 +102,13 @@ def present(net: nn.Module, x: torch.Tensor, steps: int, own: dict[str, torch.Te
         if step >= steps // 2:
             late.append(y)
     return torch.stack(late).mean(0)
+
+
+def unit_cost(task: Task, options: TrainOptions) -> int:
+    """What one individual costs at most: environment steps, or images."""
+    if task.kind == "locomotion":
+        return task.episode_steps * options.episodes  # type: ignore[union-attr]
+    return min(options.evolution_batch, len(task.train))  # type: ignore[union-attr]
 
 
 def objective_for(

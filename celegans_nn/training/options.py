@@ -15,7 +15,7 @@ from celegans_nn.training.gradient import BPTTOptions
 
 _S22_PRETRAINING = {
     "population": 200, "generations": 1000, "sigma": 0.1, "learning_rate": 0.1, "decay": 0.999,
-    "evaluate_centre": False,
+    "update": "sgd", "evaluate_centre": False,
 }  # fmt: skip
 
 
@@ -30,8 +30,9 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "s22_limits": _s22(0.02, 0.02, 0.998),
 }
 """The numbers of Schmidgall, Schuman, Parsa 2022 (arXiv 2209.14406), one preset an experiment; for method "es+ga" and a
-network built with share="sign". Their pretraining alone is 200,000 episodes. Not given there, and as by default here:
-how fitness shapes the step (centred ranks), and how many generations the genetic algorithm ran (to the budget)."""
+network built with share="sign". Their pretraining alone is 200,000 episodes. Not given there, and chosen here:
+the update (plain), how fitness shapes the step (centred ranks), and how many generations the genetic algorithm ran (to
+the budget)."""
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from celegans_nn.errors import TrainingError
 from celegans_nn.networks.network import Network
 from celegans_nn.tasks.task import Task
+from celegans_nn.training.budget import stage_limits
 from celegans_nn.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from celegans_nn.training.evolution import Evolution, evolution, from_arrays, to_arrays
 from celegans_nn.training.gradient import batch_size, epochs
 from celegans_nn.training.normalise import Normaliser
-from celegans_nn.training.objective import accuracy, objective_for
+from celegans_nn.training.objective import accuracy, objective_for, unit_cost
 from celegans_nn.training.options import TrainOptions
 from celegans_nn.training.result import CurvePoint, Progress
 from celegans_nn.training.vector import Layout
@@ -72,14 +72,6 @@ class Run:
     def normalise(self) -> tuple[np.ndarray, np.ndarray] | None:
         return None if self.normaliser is None else self.normaliser.mean_and_std()
 
-    def check(self, stage: str, more: bool) -> None:
-        """TrainingError where the budget holds no generation of a stage; `more` as in `train`."""
-        if stage == "bptt":
-            self._need(batch_size(self.options.bptt, self.task), self.budget - self.spent, stage)  # type: ignore[arg-type]
-        else:
-            method = evolution(stage, self.net, self.layout, self.options)
-            self._limits(stage, more, method.individuals * self.objective.unit_cost)
-
     def score(self, when: str) -> None:
         """Held-out scores now, under `when`."""
         if when in self.scores:  # a run that went on from there
@@ -112,8 +104,8 @@ class Run:
         state = method.initial(copy.deepcopy(rng) if arrays else rng)
         if arrays is not None:
             state = from_arrays(state, arrays)
-        cost = method.individuals * self.objective.unit_cost
-        until, most = self._limits(stage, more, cost)
+        cost, begun = method.individuals * unit_cost(self.task, self.options), bool(self.cost.get(stage))
+        until, most = stage_limits(stage, more, cost, self.budget, self.task, self.options, self.spent, begun)
         while self.spent + cost <= until and state.generation < most:
             state = self._generation(stage, method, state, rng)
             last = self.spent + cost > until or state.generation == most
@@ -138,30 +130,10 @@ class Run:
         self._report(stage, state.generation, score)
         return state
 
-    def _limits(self, stage: str, more: bool, cost: int) -> tuple[int, int]:
-        """(budget that this stage may reach, generations that it may run); TrainingError if none fits, or none of the
-        genetic algorithm after it."""
-        until = most = self.budget
-        if stage == "es" and self.options.es.generations:
-            most = self.options.es.generations
-        if more:
-            after = self.options.ga.population * self.objective.unit_cost
-            if most == self.budget:
-                until = int(self.budget * self.options.pretraining_share)
-                self._need(after, self.budget - until, "ga")
-            elif most * cost + after > self.budget:
-                raise TrainingError(
-                    f"es: {most} generations cost {most * cost}, one of ga {after}, and the budget is {self.budget}; "
-                    "raise it, or lower es.generations (0 gives pretraining its share of the budget)"
-                )
-        self._need(cost, until - self.spent, stage)
-        return until, most
-
     def _gradient(self, arrays: dict[str, np.ndarray] | None) -> None:
         """Backpropagation through time over the whole budget."""
         task: Any = self.task
         batch, rng = batch_size(self.options.bptt, task), self.rng["bptt"]
-        self._need(batch, self.budget - self.spent, "bptt")
         whole = self.budget // batch * batch
         done = len(self.curve)
         for epoch in epochs(self.net, task, self.options.bptt, self.budget, rng, arrays):
@@ -212,14 +184,6 @@ class Run:
         if self.normaliser is not None:
             own = _part(arrays, "normaliser.")
             self.normaliser = Normaliser(float(own["number"]), own["mean"], own["deviation"])
-
-    def _need(self, cost: int, left: int, stage: str) -> None:
-        if cost > left and not self.cost.get(stage):
-            unit = "batch" if stage == "bptt" else "generation"
-            raise TrainingError(
-                f"{stage}: a {unit} costs {cost}, and {left} of the budget are left; "
-                "raise the budget, or lower the population, the batch or the episode's length"
-            )
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from celegans_nn.studies import plan as planning
 from celegans_nn.studies.pace import Pace, earlier_paces, kind_of, measured_pace
 from celegans_nn.studies.plan import plan_study
 from celegans_nn.studies.reading import load_study
+from celegans_nn.studies.runner import run_study
 from celegans_nn.studies.store import Record, write_record
 
 ONE = """
@@ -126,3 +127,25 @@ def test_a_network_that_cannot_be_built_is_said_in_the_plan(write_spec, tmp_path
 def test_no_workers_cannot_be_planned_for(write_spec, tmp_path):
     with pytest.raises(SpecError, match="workers = 0"):
         plan_study(load_study(write_spec(ONE)), tmp_path, workers=0)
+
+
+@pytest.mark.parametrize(
+    ("method", "budget", "said"),
+    [("es+ga", 20_000, "ga: a generation costs 16000"), ("ars", 1_999, "ars: a generation")],
+)
+def test_a_budget_that_holds_no_generation_is_refused_before_anything_is_timed_or_run(
+    write_spec, tmp_path, paced, method, budget, said
+):
+    spec = write_spec(ONE.replace('"es+ga"', f'"{method}"').replace("1_000_000", str(budget)))
+    with pytest.raises(SpecError, match=f"network 'none', task 'swimmer6': {said}") as caught:
+        plan_study(load_study(spec), tmp_path / "none")
+    assert "\n" not in str(caught.value)
+    assert paced == []
+    with pytest.raises(SpecError, match=said):
+        run_study(spec, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_trial_whose_population_the_budget_chooses_can_be_timed(write_spec):
+    spec = ONE.replace('"es+ga"', '"ars"\ntask = { episode_steps = 20 }').replace("1_000_000", "2_000")
+    assert measured_pace(load_study(write_spec(spec)).trials[0]).seconds > 0

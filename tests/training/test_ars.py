@@ -61,7 +61,7 @@ def test_it_climbs_a_known_hill():
     assert np.abs(state.centre - target).max() < 0.1
 
 
-@pytest.mark.parametrize("wrong", [{"directions": 0}, {"directions": 4, "top": 5}, {"sigma": 0.0}])
+@pytest.mark.parametrize("wrong", [{"directions": -1}, {"directions": 4, "top": 5}, {"sigma": 0.0}])
 def test_wrong_settings_are_refused(wrong):
     with pytest.raises(TrainingError, match=r"ars: .*give"):
         ars.ARSOptions(**wrong)

@@ -40,22 +40,23 @@ def network(task, share="sign"):
 def test_a_preset_pretrains_for_its_generations_and_leaves_the_rest_to_the_genetic_algorithm():
     task = make_task("swimmer6", episode_steps=2)
     options = {"es": {"population": 4, "generations": 5}, "ga": {"population": 10}, "evaluation_episodes": 1}
-    result = train(network(task), task, seed=0, budget=100, options=options, preset="s22_limits")
+    result = train(network(task), task, method="es+ga", seed=0, budget=100, options=options, preset="s22_limits")
     assert result.cost == {"es": 5 * 4 * 2, "ga": 3 * 10 * 2, "total": 100}
 
 
 def test_a_budget_that_cannot_hold_the_presets_pretraining_is_refused_before_it_is_spent():
     task = make_task("swimmer6", episode_steps=2)
     with pytest.raises(TrainingError, match=r"1000 generations cost 400000, one of ga 1500, .*lower es.generations"):
-        train(network(task), task, seed=0, budget=400_000, preset="s22_realism")
+        train(network(task), task, method="es+ga", seed=0, budget=400_000, preset="s22_realism")
+    options = {"es": {"population": 2}, "ga": {"population": 750}}
     with pytest.raises(TrainingError, match="ga: a generation costs 1500"):
-        train(network(task), task, seed=0, budget=2000, options={"es": {"population": 2}})
+        train(network(task), task, method="es+ga", seed=0, budget=2000, options=options)
 
 
 def test_a_preset_is_refused_for_a_network_with_a_weight_an_edge():
     task = make_task("swimmer6", episode_steps=2)
     with pytest.raises(TrainingError, match='build it with share="sign"'):
-        train(network(task, "edge"), task, seed=0, budget=10**9, preset="s22_realism")
+        train(network(task, "edge"), task, method="es+ga", seed=0, budget=10**9, preset="s22_realism")
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_evolution_strategies_climb_a_known_hill():
 
 def test_the_gradient_of_evolution_strategies_is_that_of_a_linear_fitness():
     slope = np.array([3.0, -1.0, 0.0, 2.0])
-    options = es.ESOptions(population=4000, sigma=0.1, learning_rate=1.0, decay=1.0)
+    options = es.ESOptions(population=4000, sigma=0.1, learning_rate=1.0, decay=1.0, update="sgd")
     state = es.initial(np.zeros(4, np.float32))
     individuals, noise = es.ask(state, options, np.random.default_rng(1))
     step = es.tell(state, options, noise, individuals @ slope).centre
@@ -163,7 +163,7 @@ def test_the_gradient_of_evolution_strategies_is_that_of_a_linear_fitness():
 @pytest.mark.parametrize("shaping", ["ranks", "scores"])
 def test_every_kind_of_noise_and_shaping_follows_the_slope(antithetic, shaping):
     slope = np.array([3.0, -1.0, 0.0, 2.0])
-    options = es.ESOptions(population=4000, antithetic=antithetic, shaping=shaping, decay=1.0)
+    options = es.ESOptions(population=4000, antithetic=antithetic, shaping=shaping, decay=1.0, update="sgd")
     state = es.initial(np.zeros(4, np.float32))
     individuals, noise = es.ask(state, options, np.random.default_rng(1))
     assert individuals.shape == (4000, 4) and abs(individuals.std() - 0.1) < 0.005
