@@ -38,6 +38,9 @@ _PUBLIC = {
     "inherit": "celegans_nn.generations",
     "remove": "celegans_nn.generations",
     "compare_controls": "celegans_nn.generations",
+    "overcomplete": "celegans_nn.generations",
+    "evolve_wiring": "celegans_nn.generations",
+    "cut_to": "celegans_nn.generations",
     "run_study": "celegans_nn.studies",
     "load_results": "celegans_nn.studies",
 }

@@ -15,6 +15,7 @@ import tyro
 from tyro.conf import Positional
 
 from celegans_nn.errors import CelegansError, one_line
+from celegans_nn.evolve_command import evolve
 from celegans_nn.render_command import render
 from celegans_nn.train_commands import evaluate, train
 from celegans_nn.wiring_commands import info, null_models, print_table, rewire
@@ -163,7 +164,7 @@ def data() -> int:
 
 COMMANDS: dict[str, Callable[..., int]] = {
     "info": info, "rewire": rewire, "train": train, "evaluate": evaluate, "render": render, "study": study,
-    "data": data,
+    "evolve": evolve, "data": data,
 }  # fmt: skip
 GROUPS: dict[str, dict[str, Callable[..., int]]] = {
     "study": {

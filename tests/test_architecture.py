@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "celegans_nn"
 FLOORS = [
     {"cli"},
-    {"render_command"},
+    {"render_command", "evolve_command"},
     {"train_commands"},
     {"gait_output", "network_flags", "train_progress"},
     {"wiring_commands"},
