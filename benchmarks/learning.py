@@ -209,6 +209,7 @@ def main() -> None:
             print(
                 f"{last['experiment']}, seed {last['seed']}: {last['score']:.4g} after {last['cost']} steps", flush=True
             )
+    write(rows, given.results)  # also where every seed stood already: the page follows this file
     if kept.exists() and not any(kept.iterdir()):
         kept.rmdir()
 
