@@ -33,8 +33,10 @@ RADIUS = 1.0
 """Spectral radius that the weights of every generation start with: with one weight for 66 or for 3 synapses a neuron,
 neurons would either all saturate or hardly hear each other."""
 TICKS = 20
+NULLS = "statistics", "degree"
+"""Of each evolved wiring: as many synapses, by target and sign, placed at random; and with each cell's degrees."""
 RANDOM = 19
-"""Wirings of each evolved one's numbers of synapses, by target and sign, placed at random."""
+"""Of each."""
 MEASURES = (
     "neuron-to-neuron edges in common", "neuron-to-muscle edges in common", "excitatory edges", "reciprocity",
     "clustering", "triad 030T", "triad 030C", "largest strong component", "mean shortest path, input to output",
@@ -118,23 +120,27 @@ def _outer(arm: Arm, evolved: Sequence[Connectome]) -> str:
 
 def _graphs(worm: Connectome, evolved: Sequence[Connectome]) -> str:
     values = [{row.measure: row.control for row in compare(worm, one)} for one in evolved]
-    random = [
-        [{row.measure: row.control for row in compare(worm, rewire(one, "statistics", seed=k, scope="all"))}
-         for k in range(RANDOM)] for one in evolved
-    ]  # fmt: skip
+    random = [[_rewired(worm, one, null) for null in NULLS] for one in evolved]
     own = {row.measure: row.original for row in compare(worm, evolved[0])}
     rows = []
     for measure in MEASURES:
         cells = [measure, _number(own[measure])]
-        for value, null in zip(values, random, strict=True):
-            chance = [draw[measure] for draw in null]
-            cells.append(f"{_number(value[measure])} ({_number(min(chance))} to {_number(max(chance))})")
+        for value, nulls in zip(values, random, strict=True):
+            chance = [[draw[measure] for draw in null] for null in nulls]
+            ranges = "; ".join(f"{_number(min(draws))} to {_number(max(draws))}" for draws in chance)
+            cells.append(f"{_number(value[measure])} ({ranges})")
         rows.append(cells)
     heads = ["", "worm", *(f"outer seed {one.provenance['evolved']['seed']}" for one in evolved)]
     return (
         f"**As graphs**, cut to the worm's numbers of synapses; in brackets the range of {RANDOM} random wirings of the"
-        f" same numbers.\n\n{_table(heads, rows)}"
+        f" same numbers, then that of {RANDOM} in which each cell keeps its degrees too.\n\n{_table(heads, rows)}"
     )
+
+
+def _rewired(worm: Connectome, evolved: Connectome, null: str) -> list[dict[str, float]]:
+    """What `compare` measures of that many of its nulls."""
+    drawn = [rewire(evolved, null, seed=k, scope="all") for k in range(RANDOM)]
+    return [{row.measure: row.control for row in compare(worm, control)} for control in drawn]
 
 
 def _priors(arm: Arm, path: Path) -> Iterator[str]:

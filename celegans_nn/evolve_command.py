@@ -6,7 +6,7 @@ Everything heavy is imported inside the command, so that --help is instant.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,6 @@ from celegans_nn.wiring_commands import load, print_table
 if TYPE_CHECKING:
     from torch import nn
 
-    from celegans_nn.connectome.connectome import Connectome
     from celegans_nn.train_progress import CommandBar
 
 CHECKPOINT, EVOLVED, MATCHED = "generations", "evolved", "matched"
@@ -54,15 +53,15 @@ PRESETS = {
         {"es": {"population": 16, "update": "adam"}, "evaluation_episodes": 4},
     ),
     "images": Preset("classification", "digits", "bptt", 10_000, 6, "images", ("final", "test accuracy"), {"steps": 1}),
-    "language": Preset("language", "sotu", "adamw", 256_000, 4, "tokens", ("validation_loss", "held-out loss (nats)")),
+    "language": Preset("language", "sotu", "adamw", 384_000, 6, "tokens", ("validation_loss", "held-out loss (nats)")),
 }  # fmt: skip
 TICKS = 20
 """Network steps a control step: enough for the worm's own longest path, so that what evolves compares with it."""
 RADIUS = 1.0
 """Spectral radius of the weights at the start of each generation. One weight for all synapses, as in a worm of three a
 neuron, would saturate neurons that have a hundred."""
-SHAPE, BATCH, MICRO_BATCH = "tiny", 16, 16
-"""Of the language model, and windows of an update."""
+SHAPE, BATCH, MICRO_BATCH, VALIDATION_WINDOWS = "tiny", 16, 16, 256
+"""Of the language model; windows of an update; and of the held-out text, on which each generation is scored."""
 
 
 def evolve(
@@ -158,18 +157,13 @@ def _evolve_wiring(chosen: Preset, how: dict[str, Any], source: str, threads: in
     history = evolved.provenance["evolved"]["history"]
     _print_history(chosen, len(start.chemical_edges.pre), [(sum(g["kept"].values()), g) for g in history])
     print(f"written to {folder / EVOLVED}")
-    return _print_match(lambda: cut_to(evolved, worm), worm, compare, folder / MATCHED)
-
-
-def _print_match(cut: Callable[[], Connectome], worm: Connectome, compare: Callable[..., Any], folder: Path) -> int:
-    """The worm beside the same number of edges, where there are as many."""
     try:
-        matched = cut()
+        matched = cut_to(evolved, worm)
     except GenerationsError as error:
-        print(f"not compared with {worm.provenance['source']}: {error}")
+        print(f"not compared with {source}: {error}")
         return 0
-    matched.to_csv(folder)
-    print(f"its strongest edges, as many as {worm.provenance['source']} has, written to {folder}\n")
+    matched.to_csv(folder / MATCHED)
+    print(f"its strongest synapses, as many as {source} has: {folder / MATCHED}\n")
     print(compare(worm, matched))
     return 0
 
@@ -200,8 +194,9 @@ def _evolve_language(chosen: Preset, how: dict[str, Any], data: Path | None, fol
         tokens = tokenize(corpus, train_tokenizer((d.text for d in corpus.documents), shape.vocabulary))
         shown = _Shown(bar, chosen)
         lesson = outer_trainer(
-            Lessons(tokens, lessons), every=10, progress=lambda done, loss: shown.at(shown.now, done / lessons.steps)
-        )
+            Lessons(tokens, lessons), VALIDATION_WINDOWS, every=10,
+            progress=lambda done, loss: shown.at(shown.now, done / lessons.steps),
+        )  # fmt: skip
 
         def train(model: nn.Module, seed: int, generation: int, folder: Path | None = None) -> dict[str, Any]:
             shown.now = generation
