@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from celegans_nn.errors import SpecError
+from celegans_nn.studies import known
 from celegans_nn.studies.reading import load_study
 from celegans_nn.studies.spec import NetworkSpec, TaskSpec, Trial, shared_for
 
@@ -259,7 +260,9 @@ def test_an_unknown_preset_is_refused_with_the_known_ones(write_spec):
         load_study(path, "labtop")
 
 
-def test_the_studies_that_ship_can_be_read():
+def test_the_studies_that_ship_can_be_read(monkeypatch):
+    made = known._kind  # the images of two tasks are not on every machine
+    monkeypatch.setattr(known, "_kind", lambda name, how: "classification" if "mnist" in name else made(name, how))
     specs = sorted((Path(__file__).parents[2] / "benchmarks" / "studies").glob("*.toml"))
     assert specs
     for path in specs:
