@@ -66,7 +66,7 @@ def train(
             mnist, or gymnasium:ID.
         task_options: NAME=VALUE of the task, such as episode_steps=200 settle_steps=75.
         method: es, ga, es+ga, ars, cma or bptt; if not given, random search (ars) for a body, gradients through time
-            (bptt) for images. The two stages of Schmidgall et al. 2022 are es+ga; see training_preset.
+            (bptt) for images. es+ga is the two stages of Schmidgall et al. 2022.
         budget: environment steps, or samples, of all stages together; 1,000,000 for a body and 60,000 for images if
             not given, a minute or two on two cores.
         seed: draws coders, weights, episodes and all that training draws.
@@ -84,13 +84,12 @@ def train(
     from celegans_nn.training.folder import CHECKPOINT, read_run, save_trained
 
     what, how = settings("--task-options", task_options), settings("--options", options)
-    the_task = make_task(task, **what)
-    method = default_method(the_task) if method is None else method
+    the_task, chosen = make_task(task, **what), TrainOptions.of(how, training_preset)
+    method = default_method(the_task, chosen) if method is None else method
     budget = BUDGETS[the_task.kind] if budget is None else budget
     net = make_network(source, network, the_task, method, seed)
     folder = out if out is not None else Path("runs") / f"{task}_{_plain(source)}_seed{seed}".replace(":", "_")
     asked: dict[str, Any] = {"method": method, "seed": seed, "budget": budget}
-    chosen = TrainOptions.of(how, training_preset)
     chosen = check_training(net, the_task, method=method, budget=budget, options=chosen)
     identity = run_identity(net, the_task, {**asked, "options": asdict(chosen)})
     if before := read_run(folder):

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from celegans_nn.errors import SpecError
-from celegans_nn.studies import load_study, run_study, write_report
+from celegans_nn.studies import load_study, pool, run_study, write_report
 from celegans_nn.studies.store import load_results, read_records
 from celegans_nn.studies.summary import best_swimmer, summarise
+from tests.studies.failing import worker_that_fails
 
 LOADS = {"src", "srcset", "href", "data", "poster", "action", "formaction", "background", "cite", "xlink:href"}
 
@@ -198,9 +199,11 @@ options = {{ es = {{ population = 2 }}, evaluation_episodes = 1 }}
 name = "swimmer6"
 label = {toml("fails " + HOSTILE)}
 method = "es"
-budget = 1
+budget = 90_000
 """)
-    run_study(spec, out=folder / "out", workers=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "WORKER", worker_that_fails(budget=90_000))
+        run_study(spec, out=folder / "out", workers=1)
     write_report(folder / "out")
     return folder / "out"
 

@@ -17,6 +17,7 @@ from celegans_nn.studies import load_results, load_study, lock, machine, pool, r
 from celegans_nn.studies.spec import shared_for
 from celegans_nn.studies.store import is_finished, read_record
 from celegans_nn.studies.trial import make_network, make_trial_task, run_trial, trained_network
+from tests.studies.failing import MESSAGE, worker_that_fails
 
 TABLES = ("results.csv", "curves.csv")
 
@@ -100,9 +101,9 @@ label = "worm"
 source = "haspel2012"
 [[tasks]]
 name = "swimmer6"
-label = "too dear"
+label = "fails"
 method = "es"
-budget = 1
+budget = 90_000
 [[tasks]]
 name = "digits"
 method = "bptt"
@@ -111,23 +112,24 @@ budget = 64
 
 
 TWO_GOOD = (
-    FAILING.replace("too dear", "first")
+    FAILING.replace("fails", "first")
     .replace("swimmer6", "digits")
     .replace('"es"', '"bptt"')
-    .replace("budget = 1\n", "budget = 128\n")
+    .replace("budget = 90_000\n", "budget = 128\n")
 )
 
 
-def test_a_failing_trial_is_recorded_with_its_error_and_the_rest_go_on(write_spec, tmp_path):
+def test_a_failing_trial_is_recorded_with_its_error_and_the_rest_go_on(write_spec, tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "WORKER", worker_that_fails(budget=90_000))
     table = run_study(write_spec(FAILING), out=tmp_path / "out", workers=1)
     assert table["task"].tolist() == ["digits"]
     study = load_study(tmp_path / "out" / "spec.toml")
     (error,) = runner.failures(tmp_path / "out", study).values()
-    assert "es: a generation costs" in error
+    assert MESSAGE in error
     assert "\n" not in error
     provenance = pd.read_parquet(tmp_path / "out" / "provenance.parquet")
-    assert provenance.set_index("task").loc["too dear", "error"] == error
-    failed = next(t for t in study.trials if t.task.label == "too dear")
+    assert provenance.set_index("task").loc["fails", "error"] == error
+    failed = next(t for t in study.trials if t.task.label == "fails")
     assert not is_finished(tmp_path / "out", failed), "a failed trial is tried again"
 
 

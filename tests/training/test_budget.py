@@ -30,7 +30,11 @@ def test_a_body_is_trained_by_random_search_and_images_by_gradient_where_nothing
     assert result.cost == {"ars": 48, "total": 48}
     digits = make_task("digits", steps=1)
     assert train(network(digits), digits, seed=0, budget=64).cost == {"bptt": 64, "total": 64}
-    assert (default_method(task), default_method(digits)) == ("ars", "bptt")
+
+
+def test_a_preset_is_of_the_two_stages_where_no_method_is_said():
+    for name in ("swimmer6", "digits"):
+        assert default_method(make_task(name), TrainOptions.of({}, "s22_limits")) == "es+ga"
 
 
 @pytest.mark.parametrize(
