@@ -22,6 +22,8 @@ class NullEffect(NamedTuple):
     """Variance of the effect that comes of the R graphs."""
     seeds: int
     graphs: int
+    freedom_of_seeds: int
+    """Degrees of freedom of `of_seeds`."""
 
     @property
     def error(self) -> float:
@@ -29,14 +31,13 @@ class NullEffect(NamedTuple):
         return float(np.sqrt(self.of_seeds + self.of_graphs))
 
     def quantile(self, tail: float) -> float:
-        """Upper quantile by which the error is multiplied: Student's for S - 1 and for R - 1 degrees of freedom, each
+        """Upper quantile by which the error is multiplied: Student's for the degrees of freedom of either part, each
         with the weight of its part of the variance (Cochran and Cox 1957, Experimental Designs, section 4.14).
 
-        Degrees of freedom by Satterthwaite's formula hold the truth in 88 % of cases where there are two seeds, these
-        in 94 to 98 %.
+        Degrees of freedom by Satterthwaite's formula held the truth in 88 % of cases where there were two seeds.
         """
         parts = np.array([self.of_seeds, self.of_graphs])
-        return float(parts @ stats.t.isf(tail, [self.seeds - 1, self.graphs - 1]) / parts.sum())
+        return float(parts @ stats.t.isf(tail, [self.freedom_of_seeds, self.graphs - 1]) / parts.sum())
 
     def interval(self, level: float = LEVEL) -> Interval:
         """Of the effect."""
@@ -63,7 +64,9 @@ def null_effect(own: Any, nulls: Any) -> NullEffect:
 
     The graph is one: how sure its mean is comes from its seeds, paired with the nulls' mean from the same seed, and to
     resample its nulls alone would leave that out. To the variance over seeds of those differences, / S, comes that of
-    the nulls' own means over graphs, / R. StatisticsError for fewer than 2 seeds or 2 rewirings.
+    the nulls' own means over graphs, / R. Two seeds may agree by chance, and then promise what they cannot hold: so
+    the seeds' variance is no smaller than what seeds do to all graphs alike, the residual of graphs by seeds, which has
+    R (S - 1) degrees of freedom. Intervals of 95 % then hold the truth in 95 to 98 % of cases. StatisticsError for fewer than 2 seeds or 2 rewirings.
 
     >>> found = null_effect([3.0, 5.0], [[1.0, 3.0], [2.0, 4.0], [0.0, 2.0]])
     >>> found.effect, round(found.error, 4)
@@ -76,5 +79,15 @@ def null_effect(own: Any, nulls: Any) -> NullEffect:
             f"an effect over nulls needs 2 seeds and 2 rewirings; got {seeds} and {rewirings} (own scores: {own.size})"
         )
     difference, by_graph = own - nulls.mean(axis=0), nulls.mean(axis=1)
-    parts = float(difference.var(ddof=1)) / seeds, float(by_graph.var(ddof=1)) / rewirings
-    return NullEffect(float(difference.mean()), *parts, seeds, rewirings)
+    of_seeds, freedom = float(difference.var(ddof=1)), seeds - 1
+    if (of_all := _residual(np.vstack([own, nulls]))) > of_seeds:
+        of_seeds, freedom = of_all, rewirings * (seeds - 1)
+    parts = of_seeds / seeds, float(by_graph.var(ddof=1)) / rewirings
+    return NullEffect(float(difference.mean()), *parts, seeds, rewirings, freedom)
+
+
+def _residual(scores: Any) -> float:
+    """Variance of scores [G, S] about the sum of graph and seed."""
+    left = scores - scores.mean(axis=0) - scores.mean(axis=1, keepdims=True) + scores.mean()
+    graphs, seeds = scores.shape
+    return float((left**2).sum() / ((graphs - 1) * (seeds - 1)))

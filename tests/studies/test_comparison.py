@@ -172,11 +172,15 @@ def test_the_numbers_follow_from_the_rows_with_pandas_and_scipy_alone(write_spec
         ps[outcome["null"]] = (1 + (nulls.mean(axis=1) >= worm.mean()).sum()) / (1 + len(nulls))
         assert outcome["p"] == ps[outcome["null"]]
         difference = worm - nulls.mean()
-        parts = difference.var() / len(worm), nulls.mean(axis=1).var() / len(nulls)
+        every = np.vstack([worm, nulls])
+        left = every - every.mean(axis=0) - every.mean(axis=1)[:, None] + every.mean()
+        seeds, residual = len(worm), (left**2).sum() / (len(nulls) * (len(worm) - 1))
+        freedom = len(nulls) * (seeds - 1) if residual > difference.var() else seeds - 1
+        parts = max(difference.var(), residual) / seeds, nulls.mean(axis=1).var() / len(nulls)
         error = sum(parts) ** 0.5
 
-        def half(tail, parts=parts, error=error):
-            by_seed, by_graph = stats.t.isf(tail, [len(worm) - 1, 39 - 1])
+        def half(tail, parts=parts, error=error, freedom=freedom):
+            by_seed, by_graph = stats.t.isf(tail, [freedom, 39 - 1])
             return error * (parts[0] * by_seed + parts[1] * by_graph) / sum(parts)
 
         assert outcome["effect"]["estimate"] == pytest.approx(difference.mean())
