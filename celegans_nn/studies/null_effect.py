@@ -66,7 +66,8 @@ def null_effect(own: Any, nulls: Any) -> NullEffect:
     resample its nulls alone would leave that out. To the variance over seeds of those differences, / S, comes that of
     the nulls' own means over graphs, / R. Two seeds may agree by chance, and then promise what they cannot hold: so
     the seeds' variance is no smaller than what seeds do to all graphs alike, the residual of graphs by seeds, which has
-    R (S - 1) degrees of freedom. Intervals of 95 % then hold the truth in 95 to 98 % of cases. StatisticsError for fewer than 2 seeds or 2 rewirings.
+    R (S - 1) degrees of freedom. Intervals of 95 % then hold the truth in 95 to 98 % of cases. StatisticsError for
+    fewer than 2 seeds or 2 rewirings.
 
     >>> found = null_effect([3.0, 5.0], [[1.0, 3.0], [2.0, 4.0], [0.0, 2.0]])
     >>> found.effect, round(found.error, 4)
