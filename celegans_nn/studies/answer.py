@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from celegans_nn.studies.comparison import Comparison
+from celegans_nn.studies.null_places import FEWEST_GRAPHS
 from celegans_nn.studies.spec import Study
 from celegans_nn.studies.summary import Metric, NetworkResults, TaskResults, original_of, shallow_networks
 from celegans_nn.studies.verdict import headline, sentences
@@ -18,6 +19,10 @@ FEWEST_FOR_AN_INTERVAL = 10
 FEWEST_REWIRINGS = 19
 """p = (1 + k) / (1 + R) reaches .05 at R = 19 rewirings, and with more than one null only above that."""
 
+MOST_NAMED = 6
+"""Trials or networks that a sentence names."""
+MOST_SETTINGS = 3
+"""Of the worm's networks with controls, those that the box speaks of."""
 LEAST_SHARE_OF_WAY = 1 / 3
 """Of speed times time: a body that gets on by less than this along its first heading did not go straight."""
 
@@ -53,10 +58,10 @@ def _headline(results: Sequence[TaskResults]) -> str:
     if rewirings < FEWEST_REWIRINGS:
         few = "one rewiring" if rewirings == 1 else f"{rewirings} rewirings"
         return (
-            f"Undecided at this budget. With {few} of each null model and {seeds} seeds these points describe what "
+            f"Undecided at this budget. With {few} of each null model and {_seeds(seeds)} these points describe what "
             "happened; they cannot show whether the wiring helps."
         )
-    return "Every point is shown; the test of a pre-registered claim is not part of this page."
+    return "Description only: every point is shown, but no comparison was stated beforehand, so none is tested."
 
 
 def _findings(study: Study, result: TaskResults) -> list[str]:
@@ -90,16 +95,25 @@ def _against_controls(study: Study, metric: Metric, networks: Sequence[NetworkRe
     for control in networks:
         if control.group == "control" and (original := original_of(control.network, study)) is not None:
             against.setdefault(original.label, []).append(control)
-    said = []
-    for worm in networks:
-        relations: dict[str, list[str]] = {}
-        for control in against.get(worm.label, []):
+    said = [said for worm in networks if worm.label in against for said in _over(metric, worm, against[worm.label])]
+    if len(said) > MOST_SETTINGS:
+        said[MOST_SETTINGS:] = ["The worm’s other networks among their rewirings are shown below."]
+    return said
+
+
+def _over(metric: Metric, worm: NetworkResults, controls: Sequence[NetworkResults]) -> list[str]:
+    """The worm's network and its controls: among the graphs of a null where it has several, else point by point."""
+    relations: dict[str, list[str]] = {}
+    for control in controls:
+        graphs = list(control.by_graph(metric).values())
+        if len(graphs) >= FEWEST_GRAPHS:
+            below = sum(score < float(np.mean(worm.values(metric))) for score in graphs)
+            relations.setdefault("has a mean above {} graphs", []).append(f"{below} of {control.label}’s {len(graphs)}")
+        else:
             name = f"{control.label} ({_list(metric, control.values(metric))})"
             relations.setdefault(_relation(metric, worm, control), []).append(name)
-        if relations:
-            parts = [relation.format(_join(names)) for relation, names in relations.items()]
-            said.append(f"{worm.label} ({_list(metric, worm.values(metric))}) {_join(parts)}.")
-    return said
+    parts = [relation.format(_join(names)) for relation, names in relations.items()]
+    return [f"{worm.label} ({_list(metric, worm.values(metric))}) {_join(parts)}."]
 
 
 def _relation(metric: Metric, worm: NetworkResults, control: NetworkResults) -> str:
@@ -143,20 +157,28 @@ def _stays_in_place(result: TaskResults) -> list[str]:
     """Bodies whose head moves forward in its own frame while the body hardly gets on: they turn or curl."""
     if result.scored_seconds is None:
         return []
-    where = []
+    where: dict[str, list[int]] = {}
     for network in result.networks:
         for point in network.points:
             speed, distance = point.at(result.metric, "final"), point.row.get("final_displacement_x")
             if speed is None or distance is None or not speed > 0:
                 continue
             if abs(distance) < LEAST_SHARE_OF_WAY * speed * result.scored_seconds:
-                where.append(f"{network.label} (seed {point.trial.seed})")
+                where.setdefault(network.label, []).append(point.trial.seed)
     if not where:
         return []
+    trials = sum(map(len, where.values()))
+    of_all = {n.label: len(n.points) for n in result.networks}
+    if trials <= MOST_NAMED:
+        named = [f"{label} (seed {seed})" for label, seeds in where.items() for seed in seeds]
+    else:
+        named = [f"{label} ({len(seeds)} of {of_all[label]} trials)" for label, seeds in where.items()]
+    if len(named) > MOST_NAMED:
+        named[MOST_NAMED:] = [f"{len(named) - MOST_NAMED} more networks"]
     return [
-        f"Not all of this is swimming along. In {'one trial' if len(where) == 1 else f'{len(where)} trials'} the body "
+        f"Not all of this is swimming along. In {'one trial' if trials == 1 else f'{trials} trials'} the body "
         "came less than a third as far along its first heading as its speed would carry it, so it turned or curled: "
-        f"{_join(where)}."
+        f"{_join(named)}."
     ]
 
 
@@ -166,23 +188,26 @@ def _limits(results: Sequence[TaskResults], stated: bool) -> list[str]:
     if not results:
         return ["No trial has finished, so there is nothing to say yet."]
     said = []
-    seeds = _range([len(r.task.seeds) for r in results])
     graphs = [n.graphs for r in results for n in r.networks if n.group == "control" and n.points]
-    if graphs:
-        rewirings = max(graphs)
-        one = "1 rewiring" if rewirings == 1 else f"{rewirings} rewirings"
+    most = max(graphs, default=0)
+    if 0 < most < FEWEST_REWIRINGS:
+        one = "1 rewiring" if most == 1 else f"{most} rewirings"
         said.append(
             f"Whether the wiring helps. The graph is the unit of such a claim, and each null model has {one} here: "
-            f"no p-value can fall below 1/(1+{rewirings}) = {1 / (1 + rewirings):.2g}. It takes at least "
+            f"no p-value can fall below 1/(1+{most}) = {1 / (1 + most):.2g}. It takes at least "
             f"{FEWEST_REWIRINGS} rewirings of one null model, more of several, for a verdict either way."
-            if rewirings < FEWEST_REWIRINGS
-            else f"Each null model has {one}"
-            + ("." if stated else "; the test of a pre-registered claim is not part of this page.")
+        )
+    elif graphs and not stated:
+        said.append(f"Whether the wiring helps. There are up to {most} rewirings, but no claim was stated beforehand.")
+    elif graphs and min(graphs) < FEWEST_REWIRINGS:
+        said.append(
+            f"What a null with few rewirings shows. Some have {min(graphs)} only, which describe and decide nothing."
         )
     if min(len(r.task.seeds) for r in results) < FEWEST_FOR_AN_INTERVAL:
         said.append(
-            f"How sure a mean is. There are {seeds} seeds a network; below {FEWEST_FOR_AN_INTERVAL} an interval "
-            "promises more than it holds, so every trial is shown as a point and no interval is drawn."
+            f"How sure a mean is. A network has {_range([len(r.task.seeds) for r in results])} here; below "
+            f"{FEWEST_FOR_AN_INTERVAL} seeds or graphs an interval promises more than it holds, so every trial is "
+            "shown as a point and no interval is drawn."
         )
     unknown = sorted(
         {
@@ -246,6 +271,10 @@ def _list(metric: Metric, values: Sequence[float]) -> str:
     )
 
 
-def _range(values: Sequence[int]) -> str:
-    low, high = min(values), max(values)
-    return str(low) if low == high else f"{low} to {high}"
+def _range(seeds: Sequence[int]) -> str:
+    low, high = min(seeds), max(seeds)
+    return _seeds(low) if low == high else f"{low} to {high} seeds"
+
+
+def _seeds(number: int) -> str:
+    return "1 seed" if number == 1 else f"{number} seeds"

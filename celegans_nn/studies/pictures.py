@@ -8,25 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from markupsafe import Markup
-
-from celegans_nn.connectome.connectome import Connectome
-from celegans_nn.connectome.wiring_figure import draw_wiring
 from celegans_nn.errors import NetworkError
-from celegans_nn.figures import inline_svg, png_bytes, save_png
+from celegans_nn.figures import save_png
 from celegans_nn.files import write_atomic
 from celegans_nn.studies.animation import CHAIN, LOOKS, animate
-from celegans_nn.studies.curves_figure import draw_all, draw_panel
+from celegans_nn.studies.curve_lines import BAND, MOST_LINES, NetworkCurves, network_curves
+from celegans_nn.studies.curves_figure import draw_all
+from celegans_nn.studies.panels import context, frame, panel
 from celegans_nn.studies.results_figure import draw_results
-from celegans_nn.studies.spec import Study
 from celegans_nn.studies.store import trial_path
 from celegans_nn.studies.summary import TaskResults, best_swimmer, group_of
-from celegans_nn.studies.trial import make_trial_task, trained_network, wirings
-
-MOST_SVG_EDGES = 1500
-"""Above this a drawing goes into the page as PNG: thousands of curves make a slow and heavy SVG."""
-MOST_WIRINGS = 6
+from celegans_nn.studies.trial import make_trial_task, trained_network
 
 
 def data_uri(data: bytes, kind: str) -> str:
@@ -42,49 +34,6 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9-]+", "_", text).strip("_")[:60] or "unnamed"
 
 
-# -- wiring ----------------------------------------------------------------------------------------------------
-
-
-def wiring_figures(folder: Path, study: Study) -> list[dict[str, Any]]:
-    """The wiring of every distinct graph of the study, controls drawn on the places of their original."""
-    drawn: dict[tuple[str, bool], dict[str, Any]] = {}
-    for network in study.networks:
-        if group_of(network) == "baseline":
-            continue
-        original, worm = wirings(network)
-        key = (worm.fingerprint, network.gap_junctions)
-        if key in drawn or len(drawn) >= MOST_WIRINGS:
-            continue
-        control = group_of(network) == "control"
-        number = len(drawn) + 1
-        figure = draw_wiring(worm, like=original, small=control)
-        save_png(figure, folder / f"wiring_{number}_{slug(network.control if control else network.source)}.png")
-        title = f"{network.control} control, seed {network.control_seed}" if control else f"{network.source}"
-        if len(worm.chemical_edges.pre) > MOST_SVG_EDGES:
-            picture = Markup('<img alt="{}" src="{}">').format(title, data_uri(png_bytes(figure, 150), "png"))
-        else:
-            picture = Markup(inline_svg(figure, f"Wiring: {title}", f"w{number}"))
-        drawn[key] = {
-            "title": title,
-            "control": control,
-            "caption": _wiring_caption(worm, control, network.gap_junctions),
-            "notes": () if control else worm.provenance.get("notes", ()),
-            "picture": picture,
-        }
-    return list(drawn.values())
-
-
-def _wiring_caption(worm: Connectome, control: bool, gap_junctions: bool) -> str:
-    neurons = int(np.sum(worm.cells["neuron"]))
-    gaps = "are used" if gap_junctions else "are drawn, but switched off in this study’s networks"
-    said = ["Every cell stands where it stands in the original."] if control else []
-    if not control:
-        said.append(f"{neurons} neurons and {len(worm) - neurons} other cells, head to the left, dorsal side up.")
-    if len(worm.electrical_edges.pre) and not control:
-        said.append(f"Gap junctions {gaps}.")
-    return " ".join(said)
-
-
 # -- learning curves and results -------------------------------------------------------------------------------
 
 
@@ -92,28 +41,43 @@ def curves(folder: Path, result: TaskResults) -> dict[str, Any]:
     """A panel of learning curves a network; the sheet of all of them and the results go beside the page."""
     name = slug(result.task.label)
     save_png(draw_results(result), folder / f"results_{name}.png")
-    networks = [n.label for n in result.networks if n.points]
-    if not result.curves:
+    found = [c for n in result.networks if n.points if (c := network_curves(n.label, result.curves)) is not None]
+    if not any(len(line.x) > 1 for network in found for line in (*network.lines, *network.held_out)):
         return {"panels": [], "curves_lead": ""}
-    unit = f"{result.cost_unit}, thousands"
+    longest = max(float(c.cost[-1]) for c in result.curves)
+    size, size_name = (1e6, "millions") if longest >= 2e6 else (1e3, "thousands")
+    unit = f"{result.cost_unit}, {size_name}"
     score = "return of an episode" if result.kind == "locomotion" else "validation accuracy"
-    save_png(draw_all(networks, result.curves, unit, score), folder / f"learning_curves_{name}.png")
-    panels = [
-        Markup(inline_svg(draw_panel(label, result.curves, unit, score), f"Learning curves of {label}", f"c{name}{k}"))
-        for k, label in enumerate(networks)
-    ]
+    save_png(draw_all(found, unit, score, size), folder / f"learning_curves_{name}.png")
+    on = frame(found, size)
+    return {
+        "panels": [panel(network, on) for network in found],
+        "frame": on.values(),
+        "context": context(found, on),
+        "x_label": unit,
+        "score": score,
+        "curves_lead": _curves_lead(result, found),
+    }
+
+
+def _curves_lead(result: TaskResults, networks: Sequence[NetworkCurves]) -> str:
     lead = (
         f"Each seed is a line, against the {result.cost_unit} of all stages together; the other networks lie grey "
         "behind. "
     )
-    if any(len({s for s in c.stage if s in ("es", "ga")}) == 2 for c in result.curves):
+    if any(n.band is not None for n in networks):
+        lead += (
+            f"Of networks with more than {MOST_LINES} trials the line is the median, and the band holds "
+            f"{100 * (BAND[1] - BAND[0]):.0f} % of them. "
+        )
+    if any(n.boundaries for n in networks):
         lead += "The dashed line marks where pretraining ends. "
     if result.kind == "locomotion":
         lead += (
             "Lines are training episodes (the centre of evolution strategies, the best individual of the genetic "
             "algorithm, which flatters it); open circles are means of held-out episodes, the numbers of the table."
         )
-    return {"panels": panels, "curves_lead": lead}
+    return lead
 
 
 # -- the swimmer -----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -21,15 +22,18 @@ def draw_results(result: TaskResults) -> Figure:
         figure = Figure(figsize=(7.2, ROW_HEIGHT * len(networks) + 0.85), layout="constrained")
         axes = figure.subplots()
         for row, network in enumerate(networks):
-            colour = GROUP_COLOURS[network.group]
-            for y, point in zip(_lanes(row, len(network.points)), network.points, strict=True):
-                before, after = (point.at(result.metric, when) for when in ("untrained", "final"))
-                if after is None:
-                    continue
-                if before is not None:
-                    axes.plot([before, after], [y, y], color=colour, lw=1, alpha=0.4, zorder=2)
-                    axes.plot(before, y, "o", ms=4, mfc="white", mec=colour, mew=1, zorder=3)
-                axes.plot(after, y, GROUP_MARKERS[network.group], ms=5, color=colour, zorder=4)
+            colour, size = GROUP_COLOURS[network.group], 5.0 if len(network.points) < 30 else 2.5
+            lanes = np.array(_lanes(row, len(network.points)))
+            before, after = (
+                np.array([v if (v := p.at(result.metric, when)) is not None else np.nan for p in network.points])
+                for when in ("untrained", "final")
+            )
+            both = np.isfinite(before) & np.isfinite(after)
+            axes.hlines(lanes[both], before[both], after[both], color=colour, lw=size / 5, alpha=0.4, zorder=2)
+            axes.plot(
+                before[both], lanes[both], "o", ms=0.8 * size, mfc="white", mec=colour, mew=size / 5, ls="", zorder=3
+            )
+            axes.plot(after, lanes, GROUP_MARKERS[network.group], ms=size, color=colour, ls="", zorder=4)
         axes.set_yticks(range(len(networks)), [shortened(n.label) for n in networks])
         axes.set_ylim(len(networks) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)

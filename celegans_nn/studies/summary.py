@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from celegans_nn.studies.curves_figure import Curve
+from celegans_nn.connectome.connectome import Connectome
+from celegans_nn.errors import CelegansError
+from celegans_nn.studies.curve_lines import Curve
 from celegans_nn.studies.spec import NetworkSpec, Study, TaskSpec, Trial
 from celegans_nn.studies.store import Record
 from celegans_nn.studies.trial import make_trial_task, wirings
@@ -48,6 +51,8 @@ SPEED = Metric(
     "mean forward speed", "m/s",
     {when: f"{when}_forward_speed" for when in ("untrained", "after_pretraining", "final")},
 )  # fmt: skip
+MOST_GRAPHS_MEASURED = 3
+"""To make a graph anew takes about a tenth of a second."""
 WORM_SPEED = replace(SPEED, unit="mm/s")
 """Of a worm of 1 mm, whose task counts lengths in body lengths."""
 ACCURACY = Metric("test accuracy", "", {when: when for when in ("untrained", "after_pretraining", "final")})
@@ -83,6 +88,15 @@ class NetworkResults:
     def graphs(self) -> int:
         return len({p.trial.network.control_seed for p in self.points})
 
+    def by_graph(self, metric: Metric, when: str = "final") -> dict[int, float]:
+        """Of each graph, by its control seed, the mean over seeds."""
+        found: dict[int, list[float]] = {}
+        for point in self.points:
+            value = point.at(metric, when)
+            if value is not None and np.isfinite(value):
+                found.setdefault(point.trial.network.control_seed, []).append(value)
+        return {graph: float(np.mean(values)) for graph, values in sorted(found.items())}
+
 
 @dataclass(frozen=True)
 class TaskResults:
@@ -115,8 +129,12 @@ def group_of(network: NetworkSpec) -> str:
 def original_of(network: NetworkSpec, study: Study) -> NetworkSpec | None:
     """The study's network that differs from this control in nothing but the wiring."""
     for other in study.networks:
-        same = replace(network, label=other.label, control="none", control_seed=other.control_seed, scope=other.scope)
-        if other.control == "none" and other.baseline is None and same == other:
+        if other.control != "none" or other.baseline is not None:
+            continue
+        if (
+            replace(network, label=other.label, control="none", control_seed=other.control_seed, scope=other.scope)
+            == other
+        ):
             return other
     return None
 
@@ -138,15 +156,29 @@ def _task_results(study: Study, task: TaskSpec, records: Mapping[Trial, Record])
         )
         points = tuple(Point(t, r.row or {}) for t, r in members)
         networks.append(NetworkResults(label, group_of(spec), spec, points))
-        curves += [_curve(label, group_of(spec), r.curve) for _, r in members if r.curve]
+        curves += [_curve(label, group_of(spec), t, r.curve) for t, r in members if r.curve]
     seconds = (made.episode_steps - made.settle_steps) * made.control_dt if locomotion else None
     metric = (WORM_SPEED if made.name == "worm" else SPEED) if locomotion else ACCURACY
     return TaskResults(task, made.kind, metric, tuple(networks), tuple(curves), seconds)
 
 
-def _curve(label: str, group: str, points: Sequence[tuple[str, int, float]]) -> Curve:
+def _curve(label: str, group: str, trial: Trial, points: Sequence[tuple[str, int, float]]) -> Curve:
     stage, cost, score = zip(*points, strict=True)
-    return Curve(label, group, np.array(cost, dtype=float), np.array(score, dtype=float), stage)
+    return Curve(label, group, np.array(cost, dtype=float), np.array(score, dtype=float), stage, which(trial))
+
+
+def which(trial: Trial) -> str:
+    """Of its network's trials; a rewiring's number is its control seed."""
+    graph = f"rewiring {trial.network.control_seed}, " if trial.network.control != "none" else ""
+    return f"{graph}seed {trial.seed}"
+
+
+def made_wirings(network: NetworkSpec) -> tuple[Connectome, Connectome] | None:
+    """The wiring and this control of it; None where it cannot be made, which its trials' errors tell."""
+    try:
+        return wirings(network)
+    except CelegansError:
+        return None
 
 
 def best_swimmer(results: Sequence[TaskResults]) -> tuple[Point, TaskResults] | None:
@@ -165,11 +197,16 @@ def best_swimmer(results: Sequence[TaskResults]) -> tuple[Point, TaskResults] | 
 
 
 def shallow_networks(results: Sequence[TaskResults]) -> list[tuple[int, int]]:
-    """(ticks, ticks needed) of every wired network whose control step is too short for its longest shortest path."""
+    """(ticks, ticks needed) of the wired networks whose control step is too short for their longest shortest path; of
+    each null model the first `MOST_GRAPHS_MEASURED` graphs are looked at."""
     from celegans_nn.networks import default_interface, ticks_to_reach
 
-    found = []
-    for network in {p.trial.network for r in results for p in r.points if p.trial.network.baseline is None}:
+    found, looked_at = [], Counter[NetworkSpec]()
+    for network in dict.fromkeys(p.trial.network for r in results for p in r.points):
+        ensemble = replace(network, control_seed=0)
+        looked_at[ensemble] += 1
+        if network.baseline is not None or looked_at[ensemble] > MOST_GRAPHS_MEASURED:
+            continue
         worm = wirings(network)[1]
         needed = ticks_to_reach(worm, default_interface(worm, 1, 1))
         if network.ticks < needed:

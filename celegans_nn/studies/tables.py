@@ -1,15 +1,15 @@
-"""The report's tables and dot strips as plain values; the template lays them out."""
+"""The report's tables as plain values; the template lays them out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from celegans_nn.studies.results_figure import axis_ticks
+from celegans_nn.errors import one_line
 from celegans_nn.studies.spec import Study
-from celegans_nn.studies.summary import Metric, NetworkResults, Point, TaskResults, group_of, number
-from celegans_nn.studies.trial import wirings
+from celegans_nn.studies.summary import Metric, NetworkResults, Point, TaskResults, group_of, made_wirings, number
 
 MAIN_MEASURES = (
     "cells and their attributes", "chemical edges", "excitatory edges", "inhibitory edges", "unknown edges",
@@ -19,49 +19,10 @@ MAIN_MEASURES = (
 )  # fmt: skip
 """Of `compare`'s measures those that a reader looks for first; the others follow in detail."""
 REWIRINGS_SHOWN = 2
-LANE = 11
-"""Pixels between the trials of one network."""
-
-
-def strips(result: TaskResults) -> dict[str, Any]:
-    """Rows of dots from untrained to trained, placed in per cent of the axis."""
-    metric = result.metric
-    values = [v for n in result.networks for when in ("untrained", "final") for v in n.values(metric, when)]
-    ticks, (low, high) = axis_ticks(values)
-    span = high - low
-
-    def at(value: float | None) -> float | None:
-        return None if value is None or not np.isfinite(value) else round(100 * (value - low) / span, 3)
-
-    rows = [_strip(network, metric, at) for network in result.networks]
-    decimals = max((len(f"{t:g}".partition(".")[2]) for t in ticks), default=0)
-    shown = [
-        {
-            "at": at(t), "zero": t == 0, "text": f"{t:.{decimals}f}".replace("-", "−"),
-            "anchor": "start" if t == low else "end" if t == high else "middle",
-        }
-        for t in ticks
-    ]  # fmt: skip
-    return {"strips": rows, "ticks": shown}
-
-
-def _strip(network: NetworkResults, metric: Metric, at: Any) -> dict[str, Any]:
-    height = max(26, LANE * (len(network.points) + 1))
-    middle = (len(network.points) - 1) / 2
-    points = []
-    for k, point in enumerate(network.points):
-        after = at(point.at(metric, "final"))
-        if after is None:
-            continue
-        title = f"{network.label}, {_which(point)}: {metric.with_unit(point.at(metric, 'final'))}"
-        before = at(point.at(metric, "untrained"))
-        points.append({"from": before, "to": after, "y": height / 2 + LANE * (k - middle), "title": title})
-    return {"label": network.label, "group": network.group, "height": height, "points": points}
-
-
-def _which(point: Point) -> str:
-    graph = f"rewiring {point.trial.network.control_seed}, " if point.trial.network.control != "none" else ""
-    return f"{graph}seed {point.trial.seed}"
+COLUMNS = 4
+"""Controls side by side in one table: as many as a printed page holds."""
+MOST_ROWS = 12
+"""Trials of a network that stand in the table; more are summed up in one row, and folded below it."""
 
 
 def results(result: TaskResults) -> dict[str, Any]:
@@ -74,23 +35,31 @@ def results(result: TaskResults) -> dict[str, Any]:
     stages = ["untrained", *(["after_pretraining"] if staged else []), "final"]
     heads += [{"text": w.replace("_", " ").capitalize(), "unit": metric.unit, "kind": ""} for w in stages]
     if locomotion:
-        heads.append({"text": "Return", "unit": "final", "kind": ""})
-        heads.append({"text": "Along x", "unit": metric.unit.removesuffix("/s"), "kind": ""})
+        heads += [
+            {"text": "Return", "unit": "final", "kind": ""},
+            {"text": "Along x", "unit": metric.unit.removesuffix("/s"), "kind": ""},
+        ]
     heads.append({"text": "Parameters", "unit": "", "kind": ""})
     heads.append({"text": "Steps" if locomotion else "Images", "unit": "all stages", "kind": ""})
     if locomotion:
         heads.append({"text": "Of S22’s", "unit": "2×10⁸ steps", "kind": ""})
-    blocks = []
+    blocks, folded = [], []
     for network in result.networks:
         rows = [_cells(point, metric, stages, several_graphs, locomotion) for point in network.points]
-        blocks.append({"label": network.label, "group": network.group, "rows": rows or [["–"] * len(heads)]})
+        block = {"label": one_line(network.label, 120), "group": network.group, "rows": rows}
+        if len(rows) > MOST_ROWS:
+            folded.append(block)
+            rows = [_summed_up(network, metric, stages, several_graphs, locomotion)]
+        blocks.append(block | {"rows": rows or [["–"] * len(heads)]})
     caption = (
         f"{metric.name.capitalize()} of each trial. Steps count every stage of training; the last column is their "
         "share of the pretraining alone of Schmidgall et al. (2022; S22)."
         if locomotion
         else f"{metric.name.capitalize()} of each trial."
     )
-    return {"heads": heads, "blocks": blocks, "table_caption": caption}
+    if folded:
+        caption += " Of networks with many trials it gives means, in brackets the lowest and the highest final score."
+    return {"heads": heads, "blocks": blocks, "folded": folded, "table_caption": caption}
 
 
 def _cells(point: Point, metric: Metric, stages: list[str], several_graphs: bool, locomotion: bool) -> list[str]:
@@ -107,41 +76,92 @@ def _cells(point: Point, metric: Metric, stages: list[str], several_graphs: bool
     return cells
 
 
+def _summed_up(
+    network: NetworkResults, metric: Metric, stages: list[str], several_graphs: bool, locomotion: bool
+) -> list[str]:
+    """One row for many trials."""
+    points = network.points
+    cells = [f"{network.graphs} graphs" if network.group == "control" else "–"] if several_graphs else []
+    cells.append(f"{len({p.trial.seed for p in points})} seeds")
+    cells += [_mean(network.values(metric, when), metric.digits, when == "final") for when in stages]
+    if locomotion:
+        columns = (("final", 1), ("final_displacement_x", 2))
+        cells += [_mean([p.row[c] for p in points if p.row.get(c) is not None], digits) for c, digits in columns]
+    cells += [_span([int(p.row[column]) for p in points], "{:,}") for column in ("parameters", "cost_total")]
+    if locomotion:
+        cells.append(_span([100 * float(p.row["share_of_s22"]) for p in points], "{:.2g} %"))
+    return cells
+
+
+def _mean(values: Sequence[float], digits: int, spread: bool = False) -> str:
+    if not values:
+        return "–"
+    mean = number(float(np.mean(values)), digits)
+    return mean if not spread else f"{mean} ({number(min(values), digits)} … {number(max(values), digits)})"
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    low, high = form.format(min(values)), form.format(max(values))
+    return low if low == high else f"{low} to {high}"
+
+
 # -- what each control kept ------------------------------------------------------------------------------------
 
 
 def preservation(study: Study) -> list[dict[str, Any]]:
     """One table an original wiring: each measure, the original's value, and each control's with its verdict; of each
-    null model the first `REWIRINGS_SHOWN`."""
+    null model the first `REWIRINGS_SHOWN`, `COLUMNS` controls side by side."""
     from celegans_nn.rewiring import compare
 
     by_original: dict[str, list[tuple[str, Any]]] = {}
-    facts: dict[str, Any] = {}
-    seen: dict[tuple[str, str, str], set[str]] = {}
+    originals: dict[str, Any] = {}
+    seen: dict[tuple[Any, ...], set[int]] = {}
     for network in study.networks:
         if group_of(network) != "control":
             continue
-        original, control = wirings(network)
+        wiring = network.source, network.graph, network.circuit, network.muscles, network.polarity
+        drawn = seen.setdefault((wiring, network.control, network.scope), set())
+        if network.control_seed in drawn or len(drawn) == REWIRINGS_SHOWN:
+            continue  # the same control under another neuron model, or enough
+        drawn.add(network.control_seed)
+        made = made_wirings(network)
+        if made is None:
+            continue
+        original, control = made
         title = f"{network.control}, seed {network.control_seed}"
         if network.scope != "neurons":
             title += f", scope {network.scope}"
-        group = by_original.setdefault(original.fingerprint, [])
-        facts[original.fingerprint] = original
-        drawn = seen.setdefault((original.fingerprint, network.control, network.scope), set())
-        if title in drawn or len(drawn) == REWIRINGS_SHOWN:  # the same control under another neuron model, or enough
-            continue
-        drawn.add(title)
-        group.append((title, compare(original, control)))
-    return [_preservation_table(facts[key], reports) for key, reports in by_original.items()]
+        originals[original.fingerprint] = original
+        by_original.setdefault(original.fingerprint, []).append((title, compare(original, control)))
+    return [_preservation_table(originals[key], reports) for key, reports in by_original.items()]
 
 
 def _preservation_table(original: Any, reports: list[tuple[str, Any]]) -> dict[str, Any]:
     main: list[dict[str, Any]] = []
     rest: list[dict[str, Any]] = []
-    for rows in zip(*(report.rows for _, report in reports), strict=True):
-        if all(row.verdict == "" for row in rows):
-            continue  # nothing to keep
-        line = {
+    for first in range(0, len(reports), COLUMNS):
+        part = reports[first : first + COLUMNS]
+        labels, lines = [title for title, _ in part], _preservation_lines([report for _, report in part])
+        looked_for = [line for line in lines if line["measure"] in MAIN_MEASURES]
+        looked_for.sort(key=lambda line: MAIN_MEASURES.index(line["measure"]))
+        main.append({"labels": labels, "rows": looked_for})
+        others = [line for line in lines if line["measure"] not in MAIN_MEASURES]
+        if others:
+            rest.append({"labels": labels, "rows": others})
+    what = one_line(original.provenance.get("source", "wiring"))
+    circuit = original.provenance.get("circuit")
+    return {
+        "caption": f"{what}{f', {one_line(circuit)}' if circuit else ''}: {len(original)} cells. For a measure of "
+        "every cell the mean is shown, and the verdict holds in every single cell.",
+        "main": main,
+        "rest": rest,
+    }
+
+
+def _preservation_lines(reports: Sequence[Any]) -> list[dict[str, Any]]:
+    """A line a measure, where any of these controls has something to keep."""
+    return [
+        {
             "measure": rows[0].measure,
             "original": _compact(rows[0].original),
             "controls": [
@@ -149,17 +169,9 @@ def _preservation_table(original: Any, reports: list[tuple[str, Any]]) -> dict[s
                 for row in rows
             ],
         }
-        (main if rows[0].measure in MAIN_MEASURES else rest).append(line)
-    main.sort(key=lambda line: MAIN_MEASURES.index(line["measure"]))
-    what = original.provenance.get("source", "wiring")
-    circuit = original.provenance.get("circuit")
-    return {
-        "caption": f"{what}{f', {circuit}' if circuit else ''}: {len(original)} cells. For a measure of every cell the "
-        "mean is shown, and the verdict holds in every single cell.",
-        "labels": [title for title, _ in reports],
-        "main": main,
-        "rest": rest,
-    }
+        for rows in zip(*(report.rows for report in reports), strict=True)
+        if any(row.verdict != "" for row in rows)
+    ]
 
 
 def _compact(value: float) -> str:

@@ -59,7 +59,7 @@ def serve(folder: Path, definition: Mapping[str, Any], progress: Callable[[int, 
     from celegans_nn.studies.trial import remove_checkpoints
 
     trial = Trial.from_definition(definition)
-    started = time.time()
+    started, used = time.time(), time.process_time()
     row, curve, error, trace = None, [], None, None
     try:
         result = _run(trial, folder, progress)
@@ -74,6 +74,7 @@ def serve(folder: Path, definition: Mapping[str, Any], progress: Callable[[int, 
     provenance = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "wall_time_s": round(time.time() - started, 3),
+        "cpu_time_s": round(time.process_time() - used, 3),
         **machine(),
         **{f"version_{package}": version for package, version in versions().items()},
         "traceback": trace,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from html.parser import HTMLParser
 
@@ -11,6 +12,7 @@ import pytest
 from celegans_nn.cli import main
 from celegans_nn.errors import ConnectomeError, SpecError
 from celegans_nn.studies import load_results, load_study, resume_study, run_study
+from celegans_nn.studies.report import page_script
 from celegans_nn.studies.trial import wirings
 
 NAMES = (
@@ -59,10 +61,11 @@ class Tags(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.found, self.handlers = [], []
+        self.found, self.handlers, self.kinds = [], [], []
 
     def handle_starttag(self, tag, attributes):
         self.found.append(tag)
+        self.kinds += [dict(attributes).get("type")] if tag == "script" else []
         self.handlers += [name for name, _ in attributes if name.startswith("on")]
 
 
@@ -91,7 +94,8 @@ def test_the_report_holds_no_markup_of_the_users_and_nothing_is_written_elsewher
     tags = Tags()
     tags.feed(page)
     assert tags.handlers == []
-    assert "script" not in tags.found
+    assert tags.kinds == ["application/json", None]
+    assert re.findall(r"<script>(.*?)</script>", page, re.DOTALL) == [page_script()]
     assert "alert(2)" in page  # shown, not run
     assert sorted(p.name for p in hostile.iterdir()) == ["fly", "out", "study.toml"]
 
