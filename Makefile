@@ -9,16 +9,16 @@ BIN := $(VENV)/bin
 STUDY ?= benchmarks/studies/first_look.toml
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: study test test-all lint bench
+.PHONY: study test test-all lint bench chromium
 .DELETE_ON_ERROR:
 
 study: $(VENV)/installed
 	$(BIN)/celegans-nn study run $(STUDY)
 
-test: $(VENV)/installed-dev lint
+test: $(VENV)/installed-dev chromium lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-test-all: $(VENV)/installed-dev lint
+test-all: $(VENV)/installed-dev chromium lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout 1200 notebooks
 
@@ -27,6 +27,12 @@ bench: $(VENV)/installed-bench
 	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/peers/gradient.py
 	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/peers/population.py
 	OMP_WAIT_POLICY=passive $(BIN)/python benchmarks/peers/population_cost.py
+
+# The report is tested in a browser that Debian packages: install it when we may, else say how; its tests fail without
+chromium:
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium chromium-driver; } || \
+	  echo 'The report is tested in Chromium; run: sudo apt-get install chromium chromium-driver'
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff format --check --quiet .
