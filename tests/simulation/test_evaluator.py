@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from celegans_nn.simulation import evaluator as evaluator_module
 from celegans_nn.simulation.crew import Crew, Start, record_compiled
 from celegans_nn.simulation.replay import pack_replay
 from celegans_nn.tasks import make_task
+from celegans_nn.tasks.gymnasium_tasks import GymnasiumTask
 from celegans_nn.tasks.swimmer import Swimmer
 
 from .bodies import Mortal, cramped, random_actions, variant
@@ -40,6 +41,12 @@ class Wild(Swimmer):
         qvel[np.array(seeds) == 99, 4] = 1e12
         qpos[np.array(seeds) == 98, 3:] = 2.0
         return qpos, qvel
+
+
+class Settling(GymnasiumTask):
+    """One whose first steps are not scored."""
+
+    settle_steps = 20
 
 
 def linear(task, seed=0):
@@ -149,18 +156,22 @@ def test_several_episodes_of_an_individual_are_those_it_has_one_by_one(net, task
     np.testing.assert_allclose(got.seen_sum, sum(column.seen_sum for column in columns), rtol=1e-12)
 
 
-def assert_same_for_the_same_actions(task, steps):
-    actions = random_actions(steps, 3, len(task.actions)).astype(np.float32)
+def assert_same_for_the_same_actions(task, steps, individuals=3, wrong=()):
+    """`wrong`: (step, individual) whose actions are no numbers. The steps that each lived are returned."""
+    actions = random_actions(steps, individuals, len(task.actions)).astype(np.float32)
+    for step, individual in wrong:
+        actions[step, individual] = np.nan
 
     def policy(x, state):
         step = 0 if state is None else state
         return torch.from_numpy(actions[step]), step + 1
 
-    simulator = PopulationSimulator(task, 3)
-    scored = simulator.evaluate(policy, [5, 6, 7], steps)
+    seeds = range(5, 5 + individuals)
+    scored = PopulationSimulator(task, individuals).evaluate(policy, seeds, steps)
     played = np.tanh(actions)
     packed = pack_replay(played.swapaxes(0, 1))
-    got = Crew(task, 2).run(packed, [Start(p, 5 + p) for p in range(3)], steps, squash=False)
+    starts = [Start(p, seed) for p, seed in enumerate(seeds)]
+    got = Crew(task, 2).run(packed, starts, steps, squash=False)
     for field in FIELDS[:3]:
         np.testing.assert_array_equal(getattr(got, field), getattr(scored, field), err_msg=field)
     np.testing.assert_array_equal(got.seen_sum, scored.seen_sum)
@@ -171,10 +182,24 @@ def assert_same_for_the_same_actions(task, steps):
     slow = record_episode(lambda x, state: _first(policy(x, state)), task, 5, steps)
     for field in ("qpos", "observations", "actions", "rewards"):
         np.testing.assert_array_equal(getattr(film, field), getattr(slow, field), err_msg=field)
+    return scored.steps.tolist()
 
 
 def test_for_the_same_actions_the_compiled_loop_and_the_other_agree_to_the_last_bit(task):
     assert_same_for_the_same_actions(task, STEPS)
+
+
+def test_they_score_alike_what_settles_and_what_fails_before_or_after_that():
+    task = make_task("swimmer6", episode_steps=STEPS, settle_steps=15)
+    lived = assert_same_for_the_same_actions(task, STEPS, wrong=[(7, 1), (22, 2)])
+    assert lived == [STEPS, 8, 23]
+
+
+def test_they_score_alike_what_ends_early_before_or_after_it_has_settled():
+    hopper = make_task("hopper")
+    task = Settling(**{f.name: getattr(hopper, f.name) for f in fields(hopper)})
+    lived = assert_same_for_the_same_actions(task, 60, individuals=20)
+    assert min(lived) <= task.settle_steps < max(lived) < 60
 
 
 @pytest.mark.slow

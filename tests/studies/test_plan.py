@@ -10,6 +10,7 @@ from celegans_nn.studies.plan import plan_study
 from celegans_nn.studies.reading import load_study
 from celegans_nn.studies.runner import run_study
 from celegans_nn.studies.store import Record, write_record
+from celegans_nn.studies.trial import run_trial
 
 ONE = """
 name = "one"
@@ -149,3 +150,33 @@ def test_a_budget_that_holds_no_generation_is_refused_before_anything_is_timed_o
 def test_a_trial_whose_population_the_budget_chooses_can_be_timed(write_spec):
     spec = ONE.replace('"es+ga"', '"ars"\ntask = { episode_steps = 20 }').replace("1_000_000", "2_000")
     assert measured_pace(load_study(write_spec(spec)).trials[0]).seconds > 0
+
+
+SWIMMERS = """
+name = "swimmers"
+[[networks]]
+label = "worm"
+source = "haspel2012"
+[[networks]]
+label = "gru"
+baseline = "gru"
+like = "worm"
+[[networks]]
+label = "ncap"
+baseline = "ncap"
+like = "worm"
+[[tasks]]
+name = "swimmer3"
+method = "ars"
+budget = 80
+task = { episode_steps = 5 }
+"""
+
+
+def test_gru_and_ncap_take_part_in_a_study_and_what_cannot_train_them_is_known_first(write_spec, tmp_path):
+    rows = [run_trial(trial).row for trial in load_study(write_spec(SWIMMERS)).trials]
+    assert [row["baseline"] for row in rows] == [None, "gru", "ncap"]
+    assert all(row["cost_total"] == 80 and row["final"] != row["untrained"] for row in rows)
+    refused = load_study(write_spec(SWIMMERS + "options = { normalise = true }\n"))
+    with pytest.raises(SpecError, match="network 'ncap', task 'swimmer3': normalise: ncap feels the joints' angles"):
+        plan_study(refused, tmp_path)
