@@ -41,15 +41,18 @@ def results(result: TaskResults) -> dict[str, Any]:
         ]
     heads.append({"text": "Parameters", "unit": "", "kind": ""})
     heads.append({"text": "Steps" if locomotion else "Images", "unit": "all stages", "kind": ""})
+    if evolved := any(p.row.get("cost_outer") is not None for p in result.points):
+        heads.append({"text": "Outer loop", "unit": "paid before", "kind": ""})
+    costs = ("parameters", "cost_total", *(["cost_outer"] if evolved else []))
     if locomotion:
         heads.append({"text": "Of S22’s", "unit": "2×10⁸ steps", "kind": ""})
     blocks, folded = [], []
     for network in result.networks:
-        rows = [_cells(point, metric, stages, several_graphs, locomotion) for point in network.points]
+        rows = [_cells(point, metric, stages, several_graphs, locomotion, costs) for point in network.points]
         block = {"label": one_line(network.label, 120), "group": network.group, "rows": rows}
         if len(rows) > MOST_ROWS:
             folded.append(block)
-            rows = [_summed_up(network, metric, stages, several_graphs, locomotion)]
+            rows = [_summed_up(network, metric, stages, several_graphs, locomotion, costs)]
         blocks.append(block | {"rows": rows or [["–"] * len(heads)]})
     caption = (
         f"{metric.name.capitalize()} of each trial. Steps count every stage of training; the last column is their "
@@ -57,12 +60,16 @@ def results(result: TaskResults) -> dict[str, Any]:
         if locomotion
         else f"{metric.name.capitalize()} of each trial."
     )
+    if evolved:
+        caption += " The outer loop is what evolving the wiring cost, in the unit of the task that it evolved on."
     if folded:
         caption += " Of networks with many trials it gives means, in brackets the lowest and the highest final score."
     return {"heads": heads, "blocks": blocks, "folded": folded, "table_caption": caption}
 
 
-def _cells(point: Point, metric: Metric, stages: list[str], several_graphs: bool, locomotion: bool) -> list[str]:
+def _cells(
+    point: Point, metric: Metric, stages: list[str], several_graphs: bool, locomotion: bool, costs: Sequence[str]
+) -> list[str]:
     row = point.row
     control = point.trial.network.control != "none"
     cells = [str(point.trial.network.control_seed) if control else "–"] if several_graphs else []
@@ -70,14 +77,19 @@ def _cells(point: Point, metric: Metric, stages: list[str], several_graphs: bool
     cells += [metric.text(point.at(metric, when)) for when in stages]
     if locomotion:
         cells += [number(row.get("final"), 1), number(row.get("final_displacement_x"), 2)]
-    cells += [f"{int(row['parameters']):,}", f"{int(row['cost_total']):,}"]
+    cells += ["–" if row.get(column) is None else f"{int(row[column]):,}" for column in costs]
     if locomotion:
         cells.append(f"{100 * float(row['share_of_s22']):.2g} %")
     return cells
 
 
 def _summed_up(
-    network: NetworkResults, metric: Metric, stages: list[str], several_graphs: bool, locomotion: bool
+    network: NetworkResults,
+    metric: Metric,
+    stages: list[str],
+    several_graphs: bool,
+    locomotion: bool,
+    costs: Sequence[str],
 ) -> list[str]:
     """One row for many trials."""
     points = network.points
@@ -87,7 +99,7 @@ def _summed_up(
     if locomotion:
         columns = (("final", 1), ("final_displacement_x", 2))
         cells += [_mean([p.row[c] for p in points if p.row.get(c) is not None], digits) for c, digits in columns]
-    cells += [_span([int(p.row[column]) for p in points], "{:,}") for column in ("parameters", "cost_total")]
+    cells += [_span([int(p.row[c]) for p in points if p.row.get(c) is not None], "{:,}") for c in costs]
     if locomotion:
         cells.append(_span([100 * float(p.row["share_of_s22"]) for p in points], "{:.2g} %"))
     return cells
@@ -101,6 +113,8 @@ def _mean(values: Sequence[float], digits: int, spread: bool = False) -> str:
 
 
 def _span(values: Sequence[float], form: str) -> str:
+    if not values:
+        return "–"
     low, high = form.format(min(values)), form.format(max(values))
     return low if low == high else f"{low} to {high}"
 

@@ -10,6 +10,9 @@ from celegans_nn.generations.wiring_model import Making, WiringModel
 from celegans_nn.generations.wiring_overcomplete import blocks
 from celegans_nn.networks import default_interface
 from celegans_nn.rewiring import compare
+from celegans_nn.studies import load_study, tables
+from celegans_nn.studies.summary import ACCURACY, NetworkResults, Point, TaskResults, group_of
+from celegans_nn.studies.trial import run_trial
 from celegans_nn.tasks import make_task
 from tests.worms import random_worm
 
@@ -243,9 +246,6 @@ def test_a_wiring_of_unknown_signs_or_without_edges_cannot_evolve():
 
 
 def test_a_study_trains_an_evolved_wiring_and_says_what_evolving_it_cost(tmp_path):
-    from celegans_nn.studies.reading import load_study
-    from celegans_nn.studies.trial import run_trial
-
     evolve(overcomplete(WORM, seed=0)).to_csv(tmp_path / "evolved")
     (tmp_path / "study.toml").write_text("""
 name = "prior"
@@ -258,7 +258,17 @@ networks = [
 ]
 tasks = [{ name = "digits", method = "bptt", budget = 128, seeds = [0], task = { steps = 1 } }]
 """)
-    rows = {trial.network.label: run_trial(trial).row for trial in load_study(tmp_path / "study.toml").trials}
-    outer = {label: row.get("cost_outer") for label, row in rows.items()}
+    rows = {trial: run_trial(trial).row for trial in load_study(tmp_path / "study.toml").trials}
+    outer = {trial.network.label: row.get("cost_outer") for trial, row in rows.items()}
     assert outer == {"./evolved": 3 * 128, "haspel2012": None, "control": 3 * 128, "linear": None}
     assert {row["cost_total"] for row in rows.values()} == {128}
+
+    networks = tuple(
+        NetworkResults(trial.network.label, group_of(trial.network), trial.network, (Point(trial, row),))
+        for trial, row in rows.items()
+    )
+    table = tables.results(TaskResults(next(iter(rows)).task, "classification", ACCURACY, networks, ()))
+    place = [head["text"] for head in table["heads"]].index("Outer loop")
+    assert {block["label"]: block["rows"][0][place] for block in table["blocks"]} == {
+        "./evolved": "384", "haspel2012": "–", "control": "384", "linear": "–",
+    }  # fmt: skip
