@@ -47,6 +47,8 @@ def check_writable(folder: str | Path) -> None:
     folder, made = Path(folder), list[Path]()
     try:
         made = [each for each in (folder, *folder.parents) if not each.exists()]
+        if not made and not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
         folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=folder)
         os.close(handle)
