@@ -46,9 +46,9 @@ def train(
 ) -> TrainResult:
     """Trains a copy of `net` on `task`.
 
-    A budget alone is enough: method and population follow from it. On `haspel2012` 100,000 environment steps, ten
-    seconds or so on two cores, teach `swimmer6` to swim and Hopper to stand, 200,000 HalfCheetah to run. The numbers of a
-    paper are presets.
+    A budget alone is enough: method and population follow from it. On `haspel2012` 100,000 environment steps, some 20 s
+    of processor time, teach `swimmer6` to swim and Hopper to stand, 200,000 HalfCheetah to run. The numbers of a paper
+    are presets.
 
     Parameters
     ----------
