@@ -30,9 +30,9 @@ class Axis(NamedTuple):
         return round(100 * (value - self.low) / (self.high - self.low), 3)
 
 
-def axis(values: Sequence[float]) -> Axis:
-    """The axis of these values and 0."""
-    ticks, (low, high) = axis_ticks(values)
+def axis(values: Sequence[float], zero: bool = True) -> Axis:
+    """The axis of these values, and of 0 if `zero`."""
+    ticks, (low, high) = axis_ticks(values, zero)
     found = Axis(low, high, [])
     texts = tick_texts(ticks)
     for tick, text in zip(ticks, texts, strict=True):

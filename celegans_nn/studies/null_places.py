@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +50,19 @@ def stated_places(study: Study, comparison: Comparison | None, results: Sequence
     return [_figure(places, digits=4) for places in found if places.nulls and math.isfinite(places.score)]
 
 
-def described_places(study: Study, result: TaskResults, shown: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """A figure for each of the worm's networks with rewirings, but those in `shown`, by the task's own metric."""
+def described_places(
+    study: Study, result: TaskResults, shown: Container[tuple[str, str, str]] = ()
+) -> list[dict[str, Any]]:
+    """A figure for each of the worm's networks with rewirings, by the task's own metric.
+
+    shown: (the worm's network, null model, scope) of what stands elsewhere on the page.
+    """
     of: dict[str, list[NetworkResults]] = {}
     for control in result.networks:
         if control.group == "control" and control.graphs >= FEWEST_GRAPHS:
             original = original_of(control.network, study)
-            if original is not None and original.label not in shown:
+            null = control.network.control, control.network.scope
+            if original is not None and (original.label, *null) not in shown:
                 of.setdefault(original.label, []).append(control)
     figures = []
     for worm in result.networks:
@@ -111,7 +117,7 @@ def _described(control: NetworkResults, result: TaskResults, score: float) -> Nu
 
 def _figure(places: Places, digits: int) -> dict[str, Any]:
     values = [places.score, *places.by_seed, *(v for n in places.nulls for v in n.scores.values())]
-    scale = axis(values)
+    scale = axis(values, zero=False)
     return {
         "worm": one_line(places.worm, 120),
         "score": number(places.score, digits),

@@ -167,19 +167,19 @@ def _task(
         ),
         **strips(result),
         **tables.results(result),
-        "nulls": described_places(study, result, _stated_networks(comparison, result)),
+        "nulls": described_places(study, result, _stated_nulls(comparison, result)),
         "sure": how_sure(study, result),
         **pictures.curves(folder, result),
     }
 
 
-def _stated_networks(comparison: Comparison | None, result: TaskResults) -> list[str]:
-    """The worm's networks whose places by this task's own metric the stated comparison shows already."""
+def _stated_nulls(comparison: Comparison | None, result: TaskResults) -> set[tuple[str, str, str]]:
+    """(the worm's network, null model, scope) that the stated comparison shows already, by this task's own metric."""
     if comparison is None:
-        return []
+        return set()
     spec = comparison.spec
     same = spec.task == result.task.label and spec.metric == result.metric.columns["final"]
-    return [s.worm for s in comparison.settings if s.outcomes] if same else []
+    return {(s.worm, *o.model) for s in comparison.settings for o in s.outcomes} if same else set()
 
 
 MOST_FAILURES = 40

@@ -51,9 +51,11 @@ def _lanes(row: int, points: int) -> list[float]:
     return [row + step * (k - (points - 1) / 2) for k in range(points)]
 
 
-def axis_ticks(values: Sequence[float]) -> tuple[list[float], tuple[float, float]]:
-    """Round ticks that hold all values, and the axis' ends (the outermost ticks)."""
-    low, high = min([0.0, *values]), max([*values, 1e-12])
+def axis_ticks(values: Sequence[float], zero: bool = True) -> tuple[list[float], tuple[float, float]]:
+    """Round ticks that hold all values (and `zero`), and the axis' ends (the outermost ticks)."""
+    low, high = min([*values, *([0.0] if zero else [])]), max([*values, *([1e-12] if zero else [])])
+    if high - low <= 1e-9 * abs(high):  # all the same
+        low, high = low - 0.1 * abs(low) - 1e-12, high + 0.1 * abs(high) + 1e-12
     ticks = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     kept = [float(t) for t in ticks]
     return kept, (kept[0], kept[-1])
