@@ -280,10 +280,6 @@ def draw(rows: Rows, path: Path) -> None:
 
 
 def _step(column: str) -> int:
-    """
-    >>> _step("loss_30")
-    30
-    """
     return int(column.rpartition("_")[2])
 
 
@@ -309,10 +305,7 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _tokens(number: float) -> str:
-    """
-    >>> _tokens(819_200), _tokens(0)
-    ('0.82 M', '0')
-    """
+    """Millions of them."""
     return f"{number / 1e6:.2f} M" if number else "0"
 
 
