@@ -26,6 +26,7 @@ DIFFERS = {
     "shuffled_text": "mask and signs that evolved on the same tokens in random order",
     "dense_outer_inner": "no mask, Gaussian weights; reads first what all generations read",
 }
+ELSEWHERE = "The same two loops on the worm's cells, for swimming and for images: [generations.md](generations.md)."
 ENOUGH = 10
 """Outer seeds from which on an interval would be given."""
 
@@ -91,7 +92,12 @@ def by_outer_seed(rows: Rows, control: str, column: str) -> list[float]:
 
 
 def page(rows: Rows, folder: str) -> str:
-    parts = ["# Model connectomes on text: generations, heirs and controls", _setting(rows), "## What was found"]
+    parts = [
+        "# Model connectomes on text: generations, heirs and controls",
+        _setting(rows),
+        ELSEWHERE,
+        "## What was found",
+    ]
     parts += [_findings(rows), f"![validation losses of every learner]({folder}/losses.png)", _losses(rows)]
     parts += ["## Differences", _pairs(rows), "## The outer loop", _outer(rows)]
     if "reading_r" in rows.learners:
