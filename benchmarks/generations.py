@@ -198,9 +198,9 @@ junctions are off throughout, the worm's too."""
 
 
 FOUND = {
-    "worm": """**What this says.** Evolution that sees 60,000 steps a generation knows next to nothing of single synapses
-among thousands: it prunes as chance does. Every wiring that is left lies within, or a hair beside, what random wirings
-of the same numbers have, and speed does not rise from generation to generation.""",
+    "worm": """**What this says.** Evolution that sees 60,000 steps a generation knows next to nothing of single
+synapses among thousands: it prunes as chance does. Every wiring that is left lies within, or a hair beside, what random
+wirings of the same numbers have, and speed does not rise from generation to generation.""",
     "images": """**What this says.** A gradient prunes with structure. In all three outer seeds what is left is more
 clustered and more reciprocal than any of the random wirings, has more than twice their feedforward triads (030T) and a
 smaller strong component, with or without each cell's degrees: by each of these measures it lies on the worm's side of
