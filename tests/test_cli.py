@@ -10,6 +10,8 @@ from celegans_nn.connectome import verify
 from celegans_nn.connectome.connectome import Connectome
 from celegans_nn.connectome.sources import load_connectome
 from celegans_nn.rewiring import NULLS, rewire_many
+from celegans_nn.studies import pool
+from tests.studies.failing import MESSAGE, worker_that_fails
 
 COMMANDS = [
     "info",
@@ -252,15 +254,16 @@ def test_study_run_reports_and_resume_and_report_repeat_nothing(capsys, tmp_path
     assert (out / "results.csv").read_bytes() == results
 
 
-def test_a_study_with_a_failed_trial_exits_with_1_and_says_which(capsys, tmp_path):
+def test_a_study_with_a_failed_trial_exits_with_1_and_says_which(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "WORKER", worker_that_fails(budget=9_000))
     spec = tmp_path / "s.toml"
     spec.write_text(
         'name = "s"\n[[networks]]\nlabel = "worm"\nsource = "haspel2012"\n'
-        '[[tasks]]\nname = "digits"\nmethod = "es"\nbudget = 1\n'
+        '[[tasks]]\nname = "digits"\nmethod = "es"\nbudget = 9_000\n'
     )
     code, _, err = run(capsys, "study", "run", str(spec), "--out", str(tmp_path / "out"), "--workers", "1")
     assert code == 1
-    assert "failed: worm on digits, seed 0: es: a generation costs" in err
+    assert f"failed: worm on digits, seed 0: {MESSAGE}" in err
     assert (tmp_path / "out" / "report.html").exists()
 
 
