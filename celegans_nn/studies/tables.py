@@ -21,7 +21,7 @@ MAIN_MEASURES = (
 REWIRINGS_SHOWN = 2
 COLUMNS = 4
 """Controls side by side in one table: as many as a printed page holds."""
-MOST_ROWS = 12
+MOST_ROWS = 5
 """Trials of a network that stand in the table; more are summed up in one row, and folded below it."""
 
 

@@ -65,7 +65,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "study.toml").write_text(SPEC, encoding="utf-8")
     with pytest.warns(UserWarning, match="nothing can be significant"):
         run_study(folder / "study.toml", out=folder / "out", workers=1)
-    return write_report(folder / "out")
+        return write_report(folder / "out")
 
 
 @pytest.fixture(scope="module")
