@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from celegans_nn.errors import GenerationsError
 from celegans_nn.figures import BASELINE, CONTROL, FAINT, WORM, figure_style, save_png
 from celegans_nn.files import write_atomic
 
@@ -54,6 +55,9 @@ class Rows(NamedTuple):
 
 
 def read_rows(folder: Path) -> Rows:
+    for name in ("learners.csv", "outer.csv", "settings.json"):
+        if not (folder / name).exists():
+            raise GenerationsError(f"{folder / name} is not there; give the folder of a run that has learners")
     learners = pd.read_csv(folder / "learners.csv").astype({"outer_seed": "Int64"})
     settings = json.loads((folder / "settings.json").read_text(encoding="utf-8"))
     return Rows(learners, pd.read_csv(folder / "outer.csv"), settings)

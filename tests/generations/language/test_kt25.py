@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from celegans_nn.errors import SpecError
+from celegans_nn.errors import GenerationsError, SpecError
 from celegans_nn.generations.language import KT25_INNER, KT25_OUTER
 from tests.generations.language.conftest import made_up_corpus
 from tests.generations.language.test_train import StoppedError
@@ -155,6 +155,13 @@ def test_the_page_is_made_of_the_rows_alone_and_says_what_is_still_missing(rows,
     table[table["inner_seed"] == 0].to_csv(folder / "learners.csv", index=False)
     kt25_page.write_report(folder)
     assert "**So far 4 of 8 learners.**" in (tmp_path / "KT25.md").read_text()
+
+
+def test_a_report_before_the_first_learner_is_one_line(tmp_path):
+    with pytest.raises(
+        GenerationsError, match=r"learners.csv is not there; give the folder of a run that has learners"
+    ):
+        kt25_page.write_report(tmp_path)
 
 
 def test_differences_are_paired_by_inner_seed_and_averaged_within_each_outer_seed():
