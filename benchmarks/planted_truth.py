@@ -171,7 +171,9 @@ def page(everything: Mapping[str, Scores]) -> str:
         "## Planted in another graph, claimant and rewirings drawn alike: not to be found", "",
         f"{len(TEACHERS)} further `degree` rewirings as teachers, each of {len(STUDENTS)} others the claimant against "
         f"19: supported in {wrong} of {len(alike)} cases, where 5 % are allowed.", "",
-        "## Planted in another graph, the worm the claimant", "", *HEAD,
+        "## Planted in another graph, the worm the claimant", "",
+        "Where this is supported, the worm’s graph learns such questions better whoever asks: a verdict on a task says "
+        "that a graph does better on it, and not yet that the two belong together.", "", *HEAD,
         *(line(t, WORM, judged(everything[t], WORM, others(WORM))) for t in elsewhere), "",
     ])  # fmt: skip
 
