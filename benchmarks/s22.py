@@ -290,10 +290,10 @@ def what_it_does_not_show() -> list[str]:
         "- Only the comparison of the wiring with its rewirings was stated beforehand. The margins of the pairs were "
         "chosen beside it, and settings of the trainer by trial on the worm’s own networks and a few rewirings.",
         "- The error of an effect over rewirings was revised once the first setting was in: two seeds had agreed by "
-        "chance, and made the worm equal to its `reciprocity` rewirings, so that the whole was *not supported*. Now it is "
-        "no smaller than what seeds do to all graphs, by which nothing can be called equal from two seeds here.",
-        "- Images pass an encoder of 16 hidden units before they reach the wiring, which the dense network does not; the "
-        "rewirings pass it too.",
+        "chance, and made the worm equal to its `reciprocity` rewirings, so that the whole was *not supported*. Now it "
+        "is no smaller than what seeds do to all graphs, by which nothing can be called equal from two seeds here.",
+        "- Images pass an encoder of 16 hidden units before they reach the wiring, which the dense network does not; "
+        "the rewirings pass it too.",
         "- Rewirings keep the edges onto muscles where they are; of the paper’s random networks this is not said.", "",
     ]  # fmt: skip
 
