@@ -39,11 +39,18 @@ def findings(rows: list[dict[str, Any]]) -> list[str]:
     free = [row for row in rows if row["run"].startswith("no drive, water")]
     freely = sum(row in swim for row in free)
     own = sorted(row["gait"]["frequency"] for row in swim if row["run"].startswith("no drive"))
+    on_agar = [row["gait"]["wavelength"] for row in swim if "agar" in row["run"]]
+    in_water = [row["gait"]["wavelength"] for row in swim if "agar" not in row["run"]]
+    known = {p.movement: p.value for p in PUBLISHED if p.figure == "wavelength"}
     return [
         f"{len(swim)} of {len(rows)} runs swim forward (faster than {MOVES} mm/s), {travelling} of them by a wave that "
         f"runs from head to tail (travels {min(waves):.2f} to {max(waves):.2f}). Where there is a head drive, the "
         "frequency is the drive's, given and not evolved; evolved are the wave behind the head and the speed. "
         "haspel2012 is six equal units, and its wave goes in six steps.",
+        f"Wavelengths in body lengths: {min(in_water):.2f} to {max(in_water):.2f} in water, where worms have "
+        f"{known['swimming']:.2f}, and {', '.join(f'{length:.2f}' for length in on_agar)} on agar, where they have "
+        f"{known['crawling']:.2f}: a worm's wave is shorter on agar than in water, and here it is "
+        f"{'shorter too' if max(on_agar) < min(in_water) else 'not'}.",
         f"Without a drive, {freely} of {len(free)} seeds swims: the loop through the body alone can make the rhythm, "
         "and evolution mostly misses it. The frequencies of the runs that swim so are their own, and too high "
         f"({' and '.join(f'{hz:.1f}' for hz in own)} Hz; worms 1.76).",
