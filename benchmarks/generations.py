@@ -199,8 +199,8 @@ junctions are off throughout, the worm's too."""
 
 FOUND = {
     "worm": """**What this says.** By these measures evolution prunes as chance does: what is left lies within, or a
-hair beside, what random wirings of the same numbers have, and speed does not rise from generation to generation. As priors
-the three are on average a little faster than random wirings and than the worm's own, each of them and in each
+hair beside, what random wirings of the same numbers have, and speed does not rise from generation to generation.
+As priors the three are on average a little faster than random wirings and than the worm's own, each of them and in each
 comparison, by less than a learner's own seed moves it: a hint to be tried with more outer seeds, at twelve times the
 cost of what one learner sees.""",
     "images": """**What this says.** A gradient prunes with structure. In all three outer seeds what is left is more
