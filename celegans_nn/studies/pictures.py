@@ -83,30 +83,34 @@ def _curves_lead(result: TaskResults, networks: Sequence[NetworkCurves]) -> str:
 # -- the swimmer -----------------------------------------------------------------------------------------------
 
 
-def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | None:
-    """The animation of the best trained swimmer, or None where no body was trained."""
+def swimmers(folder: Path, results: Sequence[TaskResults]) -> list[dict[str, Any]]:
+    """The animation of the best trained network on each body."""
+    return [film for result in results if (film := _swimmer(folder, result)) is not None]
+
+
+def _swimmer(folder: Path, result: TaskResults) -> dict[str, Any] | None:
     from celegans_nn.simulation import record_episode
     from celegans_nn.studies.cells_view import cells_view
     from celegans_nn.studies.gait_tables import gait_table, loss_table
     from celegans_nn.training.run import HELD_OUT_SEED
 
-    best = best_swimmer(results)
-    if best is None:
+    point = best_swimmer(result)
+    if point is None:
         return None
-    point, result = best
     if not trial_path(folder, point.trial.hash, ".safetensors").exists():
         return None
     task = make_trial_task(point.trial.task)
     try:
         net = trained_network(point.trial, folder)
     except NetworkError as error:  # results of other code than this
-        return {"problem": f"No animation: {error}"}
+        return {"problem": f"No animation on {result.task.label}: {error}"}
     recording = record_episode(net, task, HELD_OUT_SEED)
     label = f"{point.trial.network.label}, seed {point.trial.seed}"
     cells = cells_view(net, recording)
     film = animate(recording, label, LOOKS.get(task.name, CHAIN), cells)
-    write_atomic(folder / "best_swimmer.gif", film.gif)
-    write_atomic(folder / "best_swimmer.png", film.still)
+    name = slug(result.task.label)
+    write_atomic(folder / f"best_{name}.gif", film.gif)
+    write_atomic(folder / f"best_{name}.png", film.still)
     speed = result.metric.with_unit(point.at(result.metric, "final"))
     before = result.metric.with_unit(point.at(result.metric, "untrained"))
     settled = task.settle_steps * task.control_dt
@@ -121,8 +125,10 @@ def swimmer(folder: Path, results: Sequence[TaskResults]) -> dict[str, Any] | No
         "height": film.size[1],
         "gait": gait_table(net, task),
         "losses": loss_table(net, task),
-        "whose": "worm’s wiring" if worm else "networks of this study",
-        "alt": f"A chain of links swims through a fluid, seen from above: {label}",
+        "whose": f"The best network with the worm’s wiring on {result.task.label}."
+        if worm
+        else f"The best network on {result.task.label}.",
+        "alt": f"The links of a body in motion: {label}",
         "caption": (
             f"{label}: a held-out episode of {film.seconds:.1f} s, {pace} simulated. Mean forward speed over "
             f"the held-out episodes {speed}, {before} before training.{unscored} Dark end: head. Pale: where the body "

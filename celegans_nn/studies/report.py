@@ -106,7 +106,7 @@ def _context(
         "unfinished": len(study.trials) - finished,
         "failures": failures,
         "failed_first": list(failures.items())[:MOST_FAILURES],
-        "swimmer": pictures.swimmer(folder, results),
+        "swimmers": pictures.swimmers(folder, results),
         "tasks": tasks,
         "maps": maps,
         "kept": kept,

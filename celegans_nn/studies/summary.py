@@ -181,19 +181,17 @@ def made_wirings(network: NetworkSpec) -> tuple[Connectome, Connectome] | None:
         return None
 
 
-def best_swimmer(results: Sequence[TaskResults]) -> tuple[Point, TaskResults] | None:
+def best_swimmer(result: TaskResults) -> Point | None:
     """The fastest trained body among the worm's own wirings (among all networks where none has it)."""
     candidates = [
-        (value, group == "worm", point, result)
-        for result in results
-        if result.kind == "locomotion"
-        for group, point in ((n.group, p) for n in result.networks for p in n.points)
+        (value, network.group == "worm", point)
+        for network in result.networks
+        for point in network.points
         if (value := point.at(result.metric, "final")) is not None and np.isfinite(value)
     ]
-    if not candidates:
+    if result.kind != "locomotion" or not candidates:
         return None
-    _, _, point, result = max(candidates, key=lambda c: (c[1], c[0]))
-    return point, result
+    return max(candidates, key=lambda c: (c[1], c[0]))[2]
 
 
 def shallow_networks(results: Sequence[TaskResults]) -> list[tuple[int, int]]:

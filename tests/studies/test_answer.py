@@ -108,7 +108,7 @@ def test_a_control_finds_the_network_that_it_was_made_from(write_spec):
 
 def test_the_best_swimmer_is_the_worms_own_even_where_a_baseline_is_faster(write_spec):
     speeds = {"worm, rate": [0.3, 0.4], "worm, lif": [0.1, 0.6], "null": [0.7, 0.7], "linear": [0.8, 0.9]}
-    point, _ = best_swimmer(results_of(write_spec, speeds)[1])
+    point = best_swimmer(results_of(write_spec, speeds)[1][0])
     assert (point.trial.network.label, point.trial.seed) == ("worm, lif", 1)
 
 

@@ -120,11 +120,12 @@ def test_ids_are_unique_and_every_reference_inside_the_page_has_its_target(sourc
 def test_the_best_swimmer_moves_in_a_gif_of_less_than_two_megabytes(folder, page):
     (image,) = [a for t, a in page.elements if t == "img"]
     gif = base64.b64decode(image["src"].removeprefix("data:image/gif;base64,"))
-    assert gif == (folder / "best_swimmer.gif").read_bytes()
+    assert gif == (folder / "best_swimmer6.gif").read_bytes()
     assert gif[:6] == b"GIF89a"
     assert len(gif) < 2_000_000
     study = load_study(folder / "spec.toml")
-    point, _ = best_swimmer(summarise(study, read_records(folder, study)))
+    (swimming,) = [r for r in summarise(study, read_records(folder, study)) if r.kind == "locomotion"]
+    point = best_swimmer(swimming)
     table = load_results(folder)
     worms = table[(table["task"] == "swimmer6") & (table["control"] == "none")]
     assert point.trial.hash == worms.loc[worms["final_forward_speed"].idxmax(), "trial"]
@@ -132,7 +133,7 @@ def test_the_best_swimmer_moves_in_a_gif_of_less_than_two_megabytes(folder, page
 
 def test_figures_stand_beside_the_page_as_png(folder):
     names = {p.name for p in folder.glob("*.png")}
-    assert {"best_swimmer.png", "results_swimmer6.png", "results_digits.png", "learning_curves_swimmer6.png",
+    assert {"best_swimmer6.png", "results_swimmer6.png", "results_digits.png", "learning_curves_swimmer6.png",
             "wiring_1_haspel2012.png"} <= names  # fmt: skip
     for name in names:
         assert (folder / name).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
@@ -160,7 +161,7 @@ def test_weights_that_no_longer_fit_cost_the_animation_and_nothing_else(folder, 
     for path in old.glob("trials/*.safetensors"):
         path.write_bytes(b"of another time")
     text = Page(write_report(old).read_text(encoding="utf-8")).text
-    assert "No animation:" in text
+    assert "No animation on swimmer6:" in text
     assert "What each control kept" in text
 
 
