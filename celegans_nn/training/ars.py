@@ -32,8 +32,8 @@ class ARSOptions:
     def __post_init__(self) -> None:
         if self.directions < 0 or not 0 <= self.top <= self.directions:
             raise TrainingError(
-                f"ars: top is {self.top} of {self.directions} directions; give directions (0 leaves both to the budget) and "
-                "no more top ones than there are"
+                f"ars: top is {self.top} of {self.directions} directions; give directions (0 leaves both to the "
+                "budget) and no more top ones than there are"
             )
         if not (self.sigma > 0 and self.learning_rate > 0):
             raise TrainingError("ars: give sigma and learning_rate above 0")
